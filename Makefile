@@ -1,0 +1,45 @@
+# `make` alone says what there is. Everything sets up what it needs.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Where Go's own installer puts it, for shells that do not know yet.
+export PATH := $(PATH):/usr/local/go/bin
+
+# hraban/opus would link libopusfile too, for a reader of files that we do not use.
+export GOFLAGS := $(strip $(filter-out -tags=nolibopusfile,$(shell go env GOFLAGS 2>/dev/null)) -tags=nolibopusfile)
+
+# Built first: `go run` would put an "exit status 1" behind the last line.
+CHECK = go build -o bin/check ./infra/check && bin/check
+
+.PHONY: help
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+.PHONY: setup-run setup-test
+setup-run:
+	@infra/setup/setup.sh run
+setup-test:
+	@infra/setup/setup.sh test
+
+.PHONY: run
+run: setup-run ## put a conversation on the air: http://localhost:8080/talk/ (PORT=8080 PROFILE=low)
+	@infra/demo/run.sh
+
+.PHONY: build
+build: setup-run ## build bin/longwave
+	go build -o bin/longwave ./cmd/longwave
+
+.PHONY: test
+test: setup-test ## all that a change has to pass (every gate of infra/check)
+	@$(CHECK)
+
+.PHONY: lint
+lint: setup-test ## the gates that only read the code
+	@$(CHECK) shell build vet format lint
+
+.PHONY: clean
+clean: ## remove what was built; ./data stays
+	rm -rf bin bench

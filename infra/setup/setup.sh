@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+# Brings a fresh Debian or Ubuntu machine to where Longwave can be built:
+#
+#   infra/setup/setup.sh run     what `make run` needs
+#   infra/setup/setup.sh test    that, and what `make test` and `make bench` need
+#
+# It looks first and installs only what is missing, one line a thing. When all
+# is there it says nothing and takes a fraction of a second.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+what=${1:-}
+cd "$root"
+
+# One reason a line:
+run_packages=(
+  gcc libc6-dev pkg-config # cgo
+  libopus-dev              # Opus, linked
+  libopusfile-dev          # only for a plain `go build` without -tags=nolibopusfile
+  libavcodec-dev           # AAC, linked
+  libavutil-dev            # AAC, linked
+  ffmpeg                   # decodes what is not Opus; pushes the demo
+  ca-certificates curl     # Go modules over TLS; waiting for readiness
+)
+test_packages=(
+  chromium             # plays the page
+  liquidsoap           # pushes to the Icecast input, as radio stations do
+  ezstream             # the same through libshout
+  espeak-ng sox        # make speech and tones
+  wrk                  # load, for the benchmark
+  shellcheck           # reads the scripts
+)
+
+say() { printf 'set-up: %s\n' "$*" >&2; }
+die() {
+  say "$*"
+  exit 1
+}
+
+# missing prints those of its arguments that dpkg does not know as installed.
+missing() {
+  local have
+  have=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p') || :
+  printf '%s\n' "$@" | grep -vxF -e "${have:-none}" || :
+}
+
+# as_root runs a command as root, by sudo where we are not.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+may_be_root() {
+  [ "$(id -u)" -eq 0 ] && return 0
+  command -v sudo >/dev/null || return 1
+  sudo -n true 2>/dev/null || [ -t 0 ] # sudo may ask where there is a terminal
+}
+
+apt_install() {
+  local log=$root/bin/setup-apt.log opts=(-y -q -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3)
+  mkdir -p "$root/bin"
+  may_be_root || die "missing packages and no root: run as root: apt-get install -y --no-install-recommends $*"
+  say "apt packages: $*"
+  {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update "${opts[@]}" &&
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get install "${opts[@]}" --no-install-recommends "$@"
+  } >"$log" 2>&1 </dev/null || {
+    tail -n 5 "$log" >&2
+    die "apt-get failed, the whole story is in bin/setup-apt.log"
+  }
+}
+
+check_go() {
+  local want version
+  want=$(sed -n 's/^go \([0-9.]*\).*/\1/p' go.mod)
+  command -v go >/dev/null ||
+    die "Go $want or newer is needed and there is none: install it from https://go.dev/doc/install and put it on the PATH"
+  # In the module's folder an older Go fetches the one that go.mod names, unless
+  # it is forbidden to.
+  version=$(go env GOVERSION 2>&1) ||
+    die "Go $want or newer is needed ($version): install it from https://go.dev/doc/install"
+}
+
+node_major() { { node --version 2>/dev/null || echo v0; } | sed 's/^v\([0-9]*\).*/\1/'; }
+
+# node_packages prints the packages that bring Node.js 20 and npm, nothing when
+# they are there. It fails with a line when this system's own Node.js is older.
+node_packages() {
+  if [ "$(node_major)" -ge 20 ] && command -v npm >/dev/null; then return; fi
+  local found candidate
+  found=$(node --version 2>/dev/null || echo none)
+  candidate=$(apt-cache policy nodejs 2>/dev/null | sed -n 's/.*Candidate: \(\([0-9]*\):\)\{0,1\}\([0-9]*\).*/\3/p')
+  if [ "$found" = none ] && [ "${candidate:-0}" -ge 20 ]; then
+    echo nodejs npm
+    return
+  fi
+  die "Node.js 20 or newer with npm is needed (found: $found, packaged here: ${candidate:-none}): install it from https://nodejs.org/en/download"
+}
+
+# browser_ok: a Chromium that a test can drive. A snap cannot be: it sees neither
+# the tests' temporary folders nor their pipes.
+browser_ok() {
+  [ -n "${CHROMIUM:-}" ] && [ -x "$CHROMIUM" ] && return 0
+  local c
+  c=$(command -v chromium || command -v google-chrome-stable || command -v google-chrome) || return 1
+  case $(readlink -f "$c") in /snap/* | */snap) return 1 ;; esac
+}
+
+distribution() { sed -n 's/^ID=//p' /etc/os-release 2>/dev/null | tr -d '"'; }
+
+check_browser() {
+  browser_ok && return
+  [ "$(distribution)" = ubuntu ] || return 0 # Debian's package is in the list
+  die "Ubuntu has Chromium only as a snap, which tests cannot drive: install Google Chrome's .deb from https://www.google.com/chrome/ or set CHROMIUM to a browser of your own"
+}
+
+# wanted_packages prints the packages of this set that are to be looked for.
+wanted_packages() {
+  printf '%s\n' "${run_packages[@]}"
+  [ "$what" = test ] || return 0
+  local p
+  for p in "${test_packages[@]}"; do
+    [ "$p" = chromium ] && browser_ok && continue
+    echo "$p"
+  done
+  node_packages | tr ' ' '\n'
+}
+
+packages() {
+  local wanted lack
+  command -v dpkg-query >/dev/null || {
+    if pkg-config --exists opus libavcodec libavutil 2>/dev/null && command -v ffmpeg >/dev/null; then return; fi
+    die "no apt here: install the C libraries opus, libavcodec and libavutil with pkg-config, and ffmpeg, by hand"
+  }
+  wanted=$(wanted_packages)
+  # shellcheck disable=SC2086 # one word a package
+  lack=$(missing $wanted)
+  # shellcheck disable=SC2086
+  [ -z "$lack" ] || apt_install $lack
+  pkg-config --atleast-version=59.37 libavcodec ||
+    die "libavcodec 59.37 (FFmpeg 5.1) or newer is needed: Debian 12 and Ubuntu 23.04 are the first that have it"
+}
+
+# once NAME FILE MESSAGE COMMAND... runs the command unless it was run for the
+# same bytes of FILE before.
+once() {
+  local stamp=$root/bin/.setup/$1 file=$2 message=$3 sum
+  shift 3
+  sum=$(sha256sum <"$file")
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ] && return
+  say "$message"
+  "$@"
+  mkdir -p "${stamp%/*}"
+  printf '%s\n' "$sum" >"$stamp"
+}
+
+# folders_with FILE prints the folders of the project that hold such a file.
+folders_with() {
+  find . -name node_modules -prune -o -path ./.git -prune -o -path ./bin -prune -o -name "$1" -printf '%h\n' | sort
+}
+
+go_modules() {
+  local d
+  for d in $(folders_with go.sum); do
+    [ "$what" = run ] && [ "$d" != . ] && continue
+    once "go-modules${d//\//-}" "$d/go.sum" "Go modules of $d" env -C "$d" go mod download
+  done
+}
+
+npm_packages() {
+  local d log=$root/bin/setup-npm.log
+  for d in $(folders_with package-lock.json); do
+    [ -d "$d/node_modules" ] || rm -f "bin/.setup/npm${d//\//-}"
+    once "npm${d//\//-}" "$d/package-lock.json" "npm packages of $d" npm_ci "$d" "$log"
+  done
+}
+
+npm_ci() {
+  mkdir -p "$root/bin"
+  env -C "$1" npm ci --no-audit --no-fund --loglevel=error >"$2" 2>&1 </dev/null || {
+    tail -n 5 "$2" >&2
+    die "npm ci failed in $1, the whole story is in bin/setup-npm.log"
+  }
+}
+
+main() {
+  case $what in
+  run | test) ;;
+  *) die "usage: infra/setup/setup.sh run|test" ;;
+  esac
+  check_go
+  [ "$what" = run ] || check_browser
+  packages
+  go_modules
+  [ "$what" = run ] || npm_packages
+}
+
+main
