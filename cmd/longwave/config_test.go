@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func load(t *testing.T, text string) (Config, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "longwave.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := loadConfig(path)
+	if err != nil {
+		return c, err
+	}
+	return c, c.check()
+}
+
+func TestConfig(t *testing.T) {
+	c, err := load(t, `
+listen: "127.0.0.1:9000"
+store:
+  keep: 24h
+  keep_bytes: 1.5GB
+stations:
+  - name: news
+    title: News
+    profile: fast
+    renditions: [opus-32, aac-64-mono]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Public != "http://localhost:9000" || c.Store.Keep != 24*time.Hour || c.Store.KeepBytes != 1_500_000_000 ||
+		c.Metrics != "127.0.0.1:9464" || len(c.Stations) != 1 || c.Stations[0].Profile != "fast" {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"listne: x":                                    `1:1: unknown key "listne": did you mean "listen"?`,
+		"store:\n  kep_bytes: 3":                       `2:3: unknown key "kep_bytes": did you mean "keep_bytes"?`,
+		"zzzzzzzzzz: 1":                                "the README lists the keys",
+		"listen: nowhere":                              `listen "nowhere": write host:port`,
+		"listen: [":                                    "longwave.yaml:1:",
+		"store:\n  keep_bytes: lots":                   `"lots" is not a size`,
+		"store: {kind: tape}":                          `store.kind "tape": use disk or s3`,
+		"store: {kind: s3}":                            "store.s3.bucket is missing",
+		"stations: [{name: Talk}]":                     `station name "Talk"`,
+		"stations: [{name: whip}]":                     `station name "whip"`,
+		"stations: [{name: a}, {name: a}]":             `station "a" stands twice`,
+		"stations: [{name: a, profile: x}]":            `unknown profile "x": use one of fast, low, calm, plain`,
+		"stations: [{name: a, renditions: [mp3-128]}]": `rendition "mp3-128": write codec-kbit/s`,
+		"stations: [{name: a, renditions: [opus-48]}]": "renditions hold no aac",
+		"public: example.org":                          "write the whole address",
+		"log: {format: xml}":                           "use text or json",
+	} {
+		_, err := load(t, text)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: the error has more than one line: %v", text, err)
+		}
+	}
+}
