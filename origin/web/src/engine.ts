@@ -1,0 +1,146 @@
+// Playing by hls.js. It is a file of its own, loaded beside the page's script.
+import Hls, {
+  ErrorTypes,
+  Events,
+  type ErrorData,
+  type FragLoadedData,
+  type LevelDetails,
+  type LevelUpdatedData,
+  type LoadPolicy,
+} from 'hls.js';
+import { limits } from './controller';
+import { onAirAt } from './marks';
+import { bufferAhead, type Attempt, type Failure, type Session, type Status } from './session';
+import type { OnAir } from './states';
+
+export const isSupported = (): boolean => Hls.isSupported();
+
+// One retry after 100 ms bridges a hiccup; without it hls.js would shut a whole
+// pathway out for 300 s. A time-out is not tried again on the same pathway.
+function policy(firstByteMs: number, loadMs: number): LoadPolicy {
+  return {
+    default: {
+      maxTimeToFirstByteMs: firstByteMs,
+      maxLoadTimeMs: loadMs,
+      timeoutRetry: { maxNumRetry: 0, retryDelayMs: 0, maxRetryDelayMs: 0 },
+      errorRetry: { maxNumRetry: 1, retryDelayMs: 100, maxRetryDelayMs: 100 },
+    },
+  };
+}
+
+/** Before the first sound a line may have to be opened: three round trips and a handshake. */
+const OPENING_MS = 2500;
+
+class HlsSession implements Session {
+  private readonly hls: Hls;
+  private attached = false;
+  private roundTripMs = 0;
+
+  constructor(private readonly attempt: Attempt) {
+    const open = OPENING_MS * 1.5 ** attempt.failures;
+    const opening = policy(Math.min(10_000, open), Math.min(15_000, open + 4000));
+    this.hls = new Hls({
+      enableWorker: false,
+      lowLatencyMode: true,
+      backBufferLength: 30,
+      liveSyncOnStallIncrease: 0,
+      maxLiveSyncPlaybackRate: 1, // the page's own controller sets the rate
+      startLevel: 0,
+      abrEwmaDefaultEstimate: 64_000,
+      manifestLoadPolicy: opening,
+      playlistLoadPolicy: opening,
+      fragLoadPolicy: opening,
+    });
+    this.listen();
+    this.hls.loadSource(attempt.source);
+    if (attempt.staleEdge === null) this.attach();
+  }
+
+  private listen(): void {
+    const { hls, attempt } = this;
+    hls.on(Events.MANIFEST_PARSED, () => attempt.hooks.found());
+    hls.on(Events.LEVEL_UPDATED, (_, data) => this.updated(data));
+    hls.on(Events.FRAG_LOADED, (_, data) => this.tighten(data));
+    hls.on(Events.ERROR, (_, data) => this.error(data));
+  }
+
+  private attach(): void {
+    if (this.attached) return;
+    this.attached = true;
+    this.hls.attachMedia(this.attempt.audio);
+  }
+
+  private updated({ details }: LevelUpdatedData): void {
+    const { hooks, staleEdge } = this.attempt;
+    if (!details.live) return hooks.ended();
+    if (staleEdge !== null && edgeOf(details) === staleEdge) return;
+    this.attach();
+    if (details.advanced) hooks.moved();
+  }
+
+  // Once media comes, the line is open and its round trip is known.
+  private tighten({ frag, part }: FragLoadedData): void {
+    const { start, first } = (part ?? frag).stats.loading;
+    if (first > start) {
+      const rtt = first - start;
+      this.roundTripMs = this.roundTripMs === 0 ? rtt : 0.8 * this.roundTripMs + 0.2 * rtt;
+    }
+    const target = this.hls.latestLevelDetails?.partTarget ?? 0;
+    const { firstByteMs, loadMs } = limits(target, this.roundTripMs, this.attempt.failures);
+    this.hls.config.playlistLoadPolicy = policy(firstByteMs, loadMs);
+    this.hls.config.fragLoadPolicy = policy(firstByteMs, loadMs);
+  }
+
+  private error(data: ErrorData): void {
+    if (data.fatal) this.attempt.hooks.failed(reason(data));
+  }
+
+  status(): Status | null {
+    const details = this.hls.latestLevelDetails;
+    if (!details) return null;
+    const { audio } = this.attempt;
+    return {
+      latency: details.edge + details.age - audio.currentTime,
+      target: details.partHoldBack || details.holdBack || 3 * details.targetduration,
+      buffer: bufferAhead(audio),
+      part: details.partTarget,
+      edge: edgeOf(details),
+      bitrate: this.hls.levels[this.hls.currentLevel]?.bitrate ?? 0,
+      onAir: this.onAir(details),
+    };
+  }
+
+  private onAir(details: LevelDetails): OnAir {
+    const at = this.hls.playingDate;
+    if (!at) return 'unknown';
+    const ranges = Object.values(details.dateRanges).filter((r) => r !== undefined);
+    return onAirAt(ranges, at);
+  }
+
+  jump(): void {
+    const to = this.hls.liveSyncPosition;
+    if (to !== null) this.attempt.audio.currentTime = to;
+  }
+
+  retry(): void {
+    this.hls.startLoad(-1);
+  }
+
+  stop(): void {
+    this.hls.destroy();
+  }
+}
+
+/** The instant of the edge, or its place where the playlist has no dates. */
+function edgeOf(details: LevelDetails): number {
+  const last = details.fragmentHint ?? details.fragments[details.fragments.length - 1];
+  const date = last?.programDateTime;
+  return date && last ? date + 1000 * (details.edge - last.start) : details.edge;
+}
+
+function reason({ type, response }: ErrorData): Failure {
+  if (response?.code === 404 || response?.code === 410) return 'absent';
+  return type === ErrorTypes.NETWORK_ERROR ? 'network' : 'media';
+}
+
+export const play = (attempt: Attempt): Session => new HlsSession(attempt);

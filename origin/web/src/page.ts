@@ -1,0 +1,187 @@
+// The page's script: finds the elements, fits the words to the browser's
+// language, and connects player and page.
+import { choose, fill, languages, type Key, type Strings } from './i18n';
+import { playNative } from './native';
+import { Player } from './player';
+import type { Attempt, Session, Status } from './session';
+import { initial, view, type State } from './states';
+
+type Begin = (attempt: Attempt) => Session;
+
+function find<E extends Element>(selector: string): E {
+  const element = document.querySelector<E>(selector);
+  if (!element) throw new Error(`the page has no ${selector}`);
+  return element;
+}
+
+/** The browser's own way for scripts to play media, if it has one. */
+function mediaSource(): typeof MediaSource | undefined {
+  const scope = window as { ManagedMediaSource?: typeof MediaSource; MediaSource?: typeof MediaSource };
+  return scope.ManagedMediaSource ?? scope.MediaSource;
+}
+
+/** Whether the browser takes Opus in MP4; both spellings are in use. */
+function takesOpus(): boolean {
+  return ['opus', 'Opus'].some((name) => mediaSource()?.isTypeSupported(`audio/mp4; codecs="${name}"`) ?? false);
+}
+
+/** hls.js where it can play, else the browser itself, else nobody. */
+async function engine(audio: HTMLAudioElement): Promise<Begin | null> {
+  if (mediaSource()) {
+    const hls = await import('./engine');
+    if (hls.isSupported()) return hls.play;
+  }
+  return audio.canPlayType('application/vnd.apple.mpegurl') ? playNative : null;
+}
+
+class Page {
+  private readonly root = find<HTMLElement>('#player');
+  private readonly audio = find<HTMLAudioElement>('#audio');
+  private readonly button = find<HTMLButtonElement>('#toggle');
+  private readonly volume = find<HTMLInputElement>('#volume');
+  private readonly words: Strings;
+  private readonly seconds: Intl.NumberFormat;
+  private shownAt = -Infinity;
+  private probe: number | undefined;
+
+  constructor() {
+    const language = choose(navigator.languages, document.documentElement.lang);
+    this.words = languages[language] ?? languages['en']!;
+    this.seconds = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    document.documentElement.lang = language;
+    find<HTMLElement>('#controls').hidden = false;
+    for (const element of document.querySelectorAll<HTMLElement>('[data-word]')) {
+      element.textContent = this.words[element.dataset['word'] as Key];
+    }
+    this.show(initial, null);
+  }
+
+  async start(): Promise<void> {
+    this.listenForVolume();
+    const begin = await engine(this.audio);
+    if (!begin) {
+      this.say('unsupported');
+      this.button.disabled = true;
+      return;
+    }
+    const sources = this.sources(begin !== playNative && takesOpus());
+    const player = new Player({
+      audio: this.audio,
+      sources,
+      begin,
+      changed: (state, status) => this.show(state, status),
+    });
+    this.listen(player);
+    this.button.disabled = false;
+    void this.look(player, sources[0] ?? '');
+  }
+
+  private sources(opus: boolean): string[] {
+    const { index, opus: best } = this.root.dataset;
+    return opus && best ? [best, index ?? ''] : [index ?? ''];
+  }
+
+  private listen(player: Player): void {
+    this.button.addEventListener('click', () => player.toggle());
+    document.addEventListener('keydown', (event) => this.key(event, player));
+    window.addEventListener('online', () => {
+      player.dispatch({ type: 'network', online: true });
+      player.hurry();
+    });
+    window.addEventListener('offline', () => player.dispatch({ type: 'network', online: false }));
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) player.hurry();
+    });
+    this.offerMediaKeys(player);
+  }
+
+  // Space anywhere but on a control of its own; K only inside the player (WCAG 2.1.4).
+  private key(event: KeyboardEvent, player: Player): void {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.repeat) return;
+    const target = event.target as Element;
+    const space = event.key === ' ' && !target.closest('button, a, input, summary');
+    const k = event.key.toLowerCase() === 'k' && this.root.contains(target);
+    if (!space && !k) return;
+    event.preventDefault();
+    player.toggle();
+  }
+
+  private offerMediaKeys(player: Player): void {
+    if (!('mediaSession' in navigator)) return;
+    const { title = '', station = '' } = this.root.dataset;
+    navigator.mediaSession.metadata = new MediaMetadata({ title, artist: station });
+    navigator.mediaSession.setActionHandler('play', () => player.play());
+    navigator.mediaSession.setActionHandler('pause', () => player.pause());
+    navigator.mediaSession.setActionHandler('stop', () => player.pause());
+  }
+
+  private listenForVolume(): void {
+    const apply = (): void => {
+      const percent = Math.round(100 * this.volume.valueAsNumber);
+      this.audio.volume = this.volume.valueAsNumber;
+      this.volume.setAttribute('aria-valuetext', fill(this.words.percent, { percent: String(percent) }));
+    };
+    // Where a page may not set the volume (iPhone) there is nothing to slide.
+    this.audio.volume = 0.5;
+    if (this.audio.volume !== 0.5) this.volume.closest<HTMLElement>('.volume')!.hidden = true;
+    this.volume.addEventListener('input', apply);
+    apply();
+  }
+
+  // Before the first press: is anything on air? Asked again only while it is not.
+  private async look(player: Player, source: string): Promise<void> {
+    window.clearTimeout(this.probe);
+    const ask = (): Promise<Response | null> => fetch(source, { credentials: 'omit' }).catch(() => null);
+    const answer = this.root.dataset['button'] === 'play' && !document.hidden ? await ask() : null;
+    if (answer?.ok) player.dispatch({ type: 'station', station: 'present' });
+    else if (answer?.status === 404) player.dispatch({ type: 'station', station: 'absent' });
+    if (answer?.ok) return;
+    this.probe = window.setTimeout(() => void this.look(player, source), 8000 + 4000 * Math.random());
+  }
+
+  private show(state: State, status: Status | null): void {
+    const v = view(state);
+    const { root, button } = this;
+    this.say(v.sentence);
+    root.dataset['phase'] = v.phase;
+    root.dataset['dot'] = v.dot;
+    if (root.dataset['button'] !== v.button) {
+      root.dataset['button'] = v.button;
+      button.setAttribute('aria-label', this.words[v.button]);
+      if ('mediaSession' in navigator) {
+        navigator.mediaSession.playbackState = v.button === 'pause' ? 'playing' : 'paused';
+      }
+    }
+    this.showBehind(v.showBehind ? (status?.latency ?? null) : null);
+    this.tell(v.phase, state, status);
+  }
+
+  private say(sentence: Key): void {
+    const element = find<HTMLElement>('#state');
+    const words = this.words[sentence];
+    if (element.textContent !== words) element.textContent = words;
+  }
+
+  // Once a second: a figure that flickers cannot be read.
+  private showBehind(latency: number | null): void {
+    const element = find<HTMLElement>('#behind');
+    const now = performance.now();
+    if (latency === null) {
+      element.hidden = true;
+      this.shownAt = -Infinity;
+      return;
+    }
+    if (now - this.shownAt < 1000) return;
+    this.shownAt = now;
+    element.hidden = false;
+    element.textContent = fill(this.words.behind, { seconds: this.seconds.format(Math.max(0, latency)) });
+  }
+
+  /** For measuring: the same facts as an event, without anything global. */
+  private tell(phase: string, state: State, status: Status | null): void {
+    const detail = { phase, ...state, ...status, rate: this.audio.playbackRate };
+    this.root.dispatchEvent(new CustomEvent('longwave:state', { bubbles: true, detail }));
+  }
+}
+
+void new Page().start();

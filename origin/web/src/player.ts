@@ -1,0 +1,217 @@
+// Keeps sound coming once the listener asked for it, whatever happens to the
+// line: it starts sessions, watches whether sound advances, holds the distance
+// to the live edge, and starts again by itself after any outage.
+import { attemptMs, rate, retryDelayMs, shouldJump } from './controller';
+import type { Attempt, Failure, Session, Status } from './session';
+import { initial, reduce, type Event, type State } from './states';
+
+/** How often the player looks, in milliseconds. */
+export const TICK_MS = 200;
+/** Silence is said to the listener after this long, or after this at the start. */
+const SILENCE_MS = 500;
+const OVERDUE_MS = 6000;
+/** Time that a session may be silent, without having failed, before it counts as broken. */
+const STALL_MS = 2500;
+
+export interface Options {
+  readonly audio: HTMLAudioElement;
+  /** Entry playlists, the best one first: the next is taken where one is missing. */
+  readonly sources: readonly string[];
+  /** Starts a session. */
+  readonly begin: (attempt: Attempt) => Session;
+  /** Called at each look and at each change. */
+  readonly changed: (state: State, status: Status | null) => void;
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+export class Player {
+  private state: State = initial;
+  private session: Session | null = null;
+  private timer: number | undefined;
+  private source = 0;
+
+  // The attempt that runs.
+  private begunAt = 0;
+  private failures = 0;
+  private retryAt: number | null = null; // set once it has failed
+  private brokenAt: number | null = null; // of the outage, over its attempts
+  private lastEdge: number | null = null;
+
+  // What is heard.
+  private soundAt = 0;
+  private jumpedAt = -Infinity;
+  private place = { time: 0, at: 0 };
+
+  private readonly now: () => number;
+  private readonly random: () => number;
+
+  constructor(private readonly options: Options) {
+    this.now = options.now ?? (() => performance.now());
+    this.random = options.random ?? Math.random;
+    options.audio.addEventListener('pause', () => this.pausedByOthers());
+  }
+
+  /** The listener asks for sound. Call it in the event of their click. */
+  play(): void {
+    if (this.state.wanted) return;
+    this.dispatch({ type: 'play' });
+    this.failures = 0;
+    this.brokenAt = null;
+    this.lastEdge = null;
+    this.soundAt = this.now();
+    this.begin();
+    this.timer = window.setInterval(() => this.look(), TICK_MS);
+  }
+
+  /** Stops sound and every request. The next play begins at the live edge. */
+  pause(): void {
+    window.clearInterval(this.timer);
+    this.dispatch({ type: 'pause' });
+    this.end();
+    this.options.audio.pause();
+    this.changed(null);
+  }
+
+  toggle(): void {
+    if (this.state.wanted) this.pause();
+    else this.play();
+  }
+
+  dispatch(event: Event): void {
+    this.state = reduce(this.state, event);
+    this.changed(this.session?.status() ?? null);
+  }
+
+  /** The line may be back, or the page is seen again: do not wait any longer. */
+  hurry(): void {
+    if (this.retryAt !== null) this.retryAt = Math.min(this.retryAt, this.now() + 300 * this.random());
+  }
+
+  private changed(status: Status | null): void {
+    this.options.changed(this.state, status);
+  }
+
+  private begin(): void {
+    this.end();
+    const { audio, begin, sources } = this.options;
+    const source = sources[this.source % sources.length] ?? '';
+    this.retryAt = null;
+    this.begunAt = this.now();
+    const mine = (deed: () => void) => () => {
+      if (this.session === null || this.session === session) deed();
+    };
+    const session: Session = begin({
+      audio,
+      source,
+      failures: this.failures,
+      staleEdge: this.lastEdge,
+      hooks: {
+        found: mine(() => this.dispatch({ type: 'station', station: 'present' })),
+        moved: mine(() => this.moved()),
+        ended: mine(() => this.ended()),
+        failed: (why) => mine(() => this.failed(why))(),
+      },
+    });
+    this.session = session;
+    audio.play().catch((e: unknown) => {
+      if (e instanceof DOMException && e.name === 'NotAllowedError') this.pause();
+    });
+  }
+
+  private end(): void {
+    const session = this.session;
+    this.session = null;
+    this.options.audio.playbackRate = 1;
+    session?.stop();
+  }
+
+  // A headset's button, another app or the system paused the element. Letting go
+  // of a session empties the element: that is not a wish of the listener.
+  private pausedByOthers(): void {
+    const { audio } = this.options;
+    if (this.state.wanted && this.session && audio.readyState > 0 && !audio.ended) this.pause();
+  }
+
+  private moved(): void {
+    if (this.retryAt !== null) this.retryAt = null;
+  }
+
+  private ended(): void {
+    if (this.state.station !== 'ended') this.dispatch({ type: 'station', station: 'ended' });
+    this.plan();
+  }
+
+  private failed(why: Failure): void {
+    if (why === 'absent') {
+      if (this.options.sources.length > 1 && this.state.station !== 'present') this.source++;
+      this.dispatch({ type: 'station', station: 'absent' });
+    }
+    this.plan();
+  }
+
+  private plan(): void {
+    const now = this.now();
+    this.brokenAt ??= now;
+    this.retryAt ??= now + retryDelayMs(now - this.brokenAt, this.random());
+  }
+
+  /** Looks at what is heard and does what is due. */
+  private look(): void {
+    const now = this.now();
+    const status = this.session?.status() ?? null;
+    const sounding = this.advanced(now);
+    const silentMs = now - this.soundAt;
+    if (sounding) this.heard(status);
+    else if (silentMs > (this.state.heard ? SILENCE_MS : OVERDUE_MS)) this.dispatch({ type: 'silence' });
+    this.recover(now, silentMs, status);
+    if (status && status.latency !== null) this.follow(now, silentMs, { ...status, latency: status.latency });
+    this.changed(status);
+  }
+
+  private advanced(now: number): boolean {
+    const { currentTime, seeking, paused } = this.options.audio;
+    const moved = currentTime - this.place.time;
+    const passed = (now - this.place.at) / 1000;
+    this.place = { time: currentTime, at: now };
+    const sounding = !seeking && !paused && moved > 0 && moved < 1.2 * passed + 0.1;
+    if (sounding) this.soundAt = now;
+    return sounding;
+  }
+
+  private heard(status: Status | null): void {
+    if (this.retryAt === null) {
+      this.brokenAt = null;
+      this.failures = 0;
+    }
+    if (!this.state.sounding) this.dispatch({ type: 'sound' });
+    if (status && status.onAir !== this.state.onAir) this.dispatch({ type: 'onair', onAir: status.onAir });
+    if (status) this.lastEdge = status.edge;
+  }
+
+  private recover(now: number, silentMs: number, status: Status | null): void {
+    if (this.retryAt !== null) {
+      if (now < this.retryAt) return;
+      if (silentMs < SILENCE_MS && status && status.buffer > 0.1) {
+        this.retryAt = null;
+        this.session?.retry();
+        return;
+      }
+      this.failures++;
+      this.begin();
+    } else if (silentMs > STALL_MS && now - this.begunAt > attemptMs(this.failures)) {
+      this.plan();
+    }
+  }
+
+  private follow(now: number, silentMs: number, status: Status & { latency: number }): void {
+    const { audio } = this.options;
+    if (this.state.heard && now - this.jumpedAt > 2000 && shouldJump(status, silentMs)) {
+      this.jumpedAt = now;
+      this.session?.jump();
+      return;
+    }
+    const wanted = rate(status);
+    if (Math.abs(audio.playbackRate - wanted) > 0.002) audio.playbackRate = wanted;
+  }
+}

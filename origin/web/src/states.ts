@@ -1,0 +1,103 @@
+// What the listener is told. Pure: events go in, a state comes out, and a view
+// of the state says which sentence, which dot and which button to show.
+import type { Key } from './i18n';
+
+/** What the playlist says is on air at the place that is heard. */
+export type OnAir = 'unknown' | 'live' | 'hold';
+
+/** What is known of the station. */
+export type Station = 'unknown' | 'present' | 'absent' | 'ended';
+
+export interface State {
+  /** The listener asked for sound. */
+  readonly wanted: boolean;
+  /** Sound is heard now. */
+  readonly sounding: boolean;
+  /** Sound was heard since the listener asked. */
+  readonly heard: boolean;
+  /** Sound was due long ago and has not come yet. */
+  readonly overdue: boolean;
+  readonly station: Station;
+  readonly online: boolean;
+  readonly onAir: OnAir;
+}
+
+export type Event =
+  | { readonly type: 'play' | 'pause' | 'sound' | 'silence' }
+  | { readonly type: 'station'; readonly station: Station }
+  | { readonly type: 'network'; readonly online: boolean }
+  | { readonly type: 'onair'; readonly onAir: OnAir };
+
+/** The states by name, for style sheets and for measuring. */
+export type Phase =
+  | 'idle'
+  | 'starting'
+  | 'playing'
+  | 'reconnecting'
+  | 'offline'
+  | 'waiting'
+  | 'absent'
+  | 'ended';
+
+export const initial: State = {
+  wanted: false,
+  sounding: false,
+  heard: false,
+  overdue: false,
+  station: 'unknown',
+  online: true,
+  onAir: 'unknown',
+};
+
+export function reduce(state: State, event: Event): State {
+  switch (event.type) {
+    case 'play':
+      return { ...state, wanted: true, sounding: false, heard: false, overdue: false };
+    case 'pause':
+      return { ...initial, station: state.station, online: state.online };
+    case 'sound':
+      if (!state.wanted) return state;
+      return { ...state, sounding: true, heard: true, station: 'present', online: true };
+    case 'silence':
+      return state.wanted ? { ...state, sounding: false, overdue: true } : state;
+    case 'station':
+      return { ...state, station: event.station };
+    case 'network':
+      return { ...state, online: event.online };
+    case 'onair':
+      return { ...state, onAir: event.onAir };
+  }
+}
+
+export function phase(state: State): Phase {
+  const { wanted, sounding, heard, overdue, station, online } = state;
+  if (wanted && sounding) return 'playing';
+  if (wanted && !online) return 'offline';
+  if (station === 'ended') return 'ended';
+  if (station === 'absent' && !wanted) return 'absent';
+  if (station === 'absent' && !heard) return 'waiting';
+  if (!wanted) return 'idle';
+  return heard || overdue ? 'reconnecting' : 'starting';
+}
+
+export interface View {
+  readonly phase: Phase;
+  readonly sentence: Key;
+  /** air is red and means "on air", nothing else is. */
+  readonly dot: 'none' | 'air' | 'waiting';
+  readonly button: 'play' | 'pause';
+  readonly showBehind: boolean;
+}
+
+const sentences: Readonly<Record<OnAir, Key>> = { unknown: 'playing', live: 'live', hold: 'hold' };
+
+export function view(state: State): View {
+  const p = phase(state);
+  const button = state.wanted ? 'pause' : 'play';
+  if (p === 'playing') {
+    const dot = state.onAir === 'live' ? 'air' : 'waiting';
+    return { phase: p, sentence: sentences[state.onAir], dot, button, showBehind: true };
+  }
+  const quiet = p === 'idle' || p === 'absent' || p === 'ended';
+  return { phase: p, sentence: p, dot: quiet ? 'none' : 'waiting', button, showBehind: false };
+}
