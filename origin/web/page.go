@@ -40,9 +40,9 @@ var pageTemplate = template.Must(template.New("page.html.tmpl").Parse(pageText))
 // pageData is what the template reads.
 type pageData struct {
 	Station
-	Policy                      string
-	Words                       map[string]string
-	Index, Opus                 string
+	Policy                              string
+	Words                               map[string]string
+	Index, Opus                         string
 	Script, Style, Shared, Engine, Icon string
 }
 
