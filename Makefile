@@ -25,12 +25,16 @@ setup-test:
 	@infra/setup/setup.sh test
 
 .PHONY: run
-run: setup-run ## put a conversation on the air: http://localhost:8080/talk/ (PORT=8080 PROFILE=low)
+run: build ## put a conversation on the air: http://localhost:8080/talk/ (PORT=8080 PROFILE=low)
 	@infra/demo/run.sh
 
 .PHONY: build
 build: setup-run ## build bin/longwave
-	go build -o bin/longwave ./cmd/longwave
+	@go build -o bin/longwave ./cmd/longwave
+
+.PHONY: web
+web: setup-test ## bundle the listeners' pages anew (origin/web/dist is committed)
+	@npm --prefix origin/web run --silent build
 
 .PHONY: test
 test: setup-test ## all that a change has to pass (every gate of infra/check)
@@ -39,6 +43,10 @@ test: setup-test ## all that a change has to pass (every gate of infra/check)
 .PHONY: lint
 lint: setup-test ## the gates that only read the code
 	@$(CHECK) shell build vet format lint
+
+.PHONY: bench
+bench: setup-test build ## measure, and say what else the machine was doing
+	@infra/bench/run.sh
 
 .PHONY: clean
 clean: ## remove what was built; ./data stays
