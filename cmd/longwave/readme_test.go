@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestReadmeConfig: the file in the README says what holds without it, and names
+// every key.
+func TestReadmeConfig(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(string(readme), "```yaml\n")
+	text, _, closed := strings.Cut(text, "```\n")
+	if !found || !closed {
+		t.Fatal("the README has no yaml")
+	}
+	file := filepath.Join(t.TempDir(), "longwave.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := loadConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultConfig()
+	for _, c := range []*Config{&got, &want} {
+		if err := c.check(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(renditionNames(t, want), renditionNames(t, got)); diff != "" {
+		t.Errorf("renditions (-default +README):\n%s", diff)
+	}
+	got.Stations[0].Renditions = want.Stations[0].Renditions // told and left out are the same
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-default +README):\n%s", diff)
+	}
+	keys := map[string]bool{}
+	collectKeys(reflect.TypeFor[Config](), keys)
+	for key := range keys {
+		if !strings.Contains(text, key+":") {
+			t.Errorf("the README does not name %q", key)
+		}
+	}
+}
+
+func renditionNames(t *testing.T, c Config) []string {
+	t.Helper()
+	rungs, err := c.Stations[0].ladder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, r := range rungs {
+		names = append(names, r.Name)
+	}
+	return names
+}
