@@ -18,6 +18,8 @@ export const LOW_BUFFER = 0.25;
 const SLOW = 0.97;
 const FASTEST = 1.06;
 const GAIN = 0.2;
+/** Closer to the target than this is good enough, in seconds. */
+const NEAR = 0.03;
 
 /**
  * The playback rate that brings a listener to the target: at most 6 % faster
@@ -27,8 +29,8 @@ const GAIN = 0.2;
 export function rate({ latency, target, buffer, part }: Sample): number {
   if (part === 0) return rateWithoutParts(latency - target, buffer);
   if (buffer < Math.min(LOW_BUFFER, part)) return SLOW;
-  const late = latency - target - 0.05;
-  if (late <= 0.03 || buffer <= 0.3) return 1;
+  const late = latency - target;
+  if (late <= NEAR || buffer <= 0.3) return 1;
   return Math.min(FASTEST, 1 + GAIN * late);
 }
 
