@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,4 +104,15 @@ func parse(t *testing.T, b []byte) *hls.Media {
 		t.Fatalf("parse: %v\n%s", err, b)
 	}
 	return m
+}
+
+func lineWith(t *testing.T, m *hls.Media, prefix string) string {
+	t.Helper()
+	for line := range strings.SplitSeq(string(m.Append(nil)), "\n") {
+		if strings.HasPrefix(line, prefix) {
+			return line
+		}
+	}
+	t.Fatalf("no %s", prefix)
+	return ""
 }
