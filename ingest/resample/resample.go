@@ -77,6 +77,12 @@ func (r *Resampler) fed() int { return len(r.buf)/pcm.Channels - r.skip }
 // position.
 func (r *Resampler) Held() int { return max(r.fed()-behind, 0) }
 
+// HeldAfter returns what Held will be after n more outputs, when their input has
+// been fed.
+func (r *Resampler) HeldAfter(n int) int {
+	return max(r.fed()-behind-int((r.frac+int64(n)*r.step)>>fracBits), 0)
+}
+
 // Need returns how many input samples must still be fed before n outputs can be made.
 func (r *Resampler) Need(n int) int {
 	if n <= 0 {
@@ -84,6 +90,16 @@ func (r *Resampler) Need(n int) int {
 	}
 	last := int((r.frac + int64(n-1)*r.step) >> fracBits)
 	return max(last+taps-r.fed(), 0)
+}
+
+// Able returns how many outputs can be made when more samples are fed after
+// those held: the inverse of [Resampler.Need].
+func (r *Resampler) Able(more int) int {
+	whole := int64(r.fed() + more - taps)
+	if whole < 0 {
+		return 0
+	}
+	return int((whole*one+one-1-r.frac)/r.step) + 1
 }
 
 // Left returns how many outputs lie before the end of the input when more

@@ -91,8 +91,9 @@ func TestNeedIsEnoughAndNoMore(t *testing.T) {
 		need := r.Need(n)
 		if need > 0 {
 			r.Feed(make([]float32, 2*(need-1)))
-			if r.Need(n) != 1 {
-				t.Fatalf("after need-1 samples %d are needed", r.Need(n))
+			if r.Need(n) != 1 || r.Able(0) >= n || r.Able(1) < n {
+				t.Fatalf("%d outputs: after need-1 samples %d are needed, %d can be made, with one more %d",
+					n, r.Need(n), r.Able(0), r.Able(1))
 			}
 			r.Feed(make([]float32, 2))
 		}

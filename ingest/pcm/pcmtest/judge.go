@@ -55,7 +55,8 @@ func correlate(x []float32, channel int, hz float64) complex128 {
 }
 
 // Has reports whether the tone hz is what a channel of x mostly consists of: at
-// least nine tenths of its energy, at a level above -60 dBFS.
+// least nine tenths of its energy, at a level above -60 dBFS. Ask it of a second
+// or less: over a longer time a tone that follows a drifting clock is no longer one.
 func Has(x []float32, channel int, hz float64) bool {
 	a := Goertzel(x, channel, hz)
 	var energy float64

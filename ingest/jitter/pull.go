@@ -1,0 +1,144 @@
+package jitter
+
+import (
+	"time"
+
+	"longwave/ingest/pcm"
+)
+
+// Pull fills dst, one frame (at most [pcm.FrameLen] values), with the next sound
+// and never blocks. Where there is none it gives zeros; Heard means that the
+// frame has at least one sample of the sender's.
+func (s *Stream) Pull(dst []float32) pcm.Fill {
+	n, left := s.take(len(dst)/pcm.Channels, time.Now())
+	select {
+	case s.room <- struct{}{}:
+	default:
+	}
+	n = s.out.Next(dst[:n*pcm.Channels])
+	clear(dst[n*pcm.Channels:])
+	if n == 0 {
+		return pcm.Silent
+	}
+	for i := s.in; i < min(fadeLen, s.in+n); i++ {
+		scale(dst, i-s.in, fade[i])
+	}
+	s.in = min(s.in+n, fadeLen)
+	for i := max(0, left-fadeLen); i < n; i++ {
+		scale(dst, i, fade[left-1-i])
+	}
+	if left == n {
+		s.in = 0
+	}
+	return pcm.Heard
+}
+
+func scale(x []float32, i int, g float32) {
+	x[i*pcm.Channels] *= g
+	x[i*pcm.Channels+1] *= g
+}
+
+// far stands for an end that is not in sight.
+const far = 1 << 30
+
+// take feeds the resampler with what the next frame of n samples needs. It
+// returns how many can be made, and how many there are until silence.
+func (s *Stream) take(n int, now time.Time) (made, left int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.steer.pulled(now)
+	if s.closed() && s.state.Phase != Playing {
+		s.state.Phase = Ended
+		s.drop()
+	}
+	if !s.ready() {
+		return 0, 0
+	}
+	s.skip()
+	s.state.Ratio = s.steer.ratio()
+	s.out.SetRatio(s.state.Ratio)
+	need := s.out.Need(n)
+	switch {
+	case s.ended:
+		made, left = s.takeLast(n)
+	case s.ring.level < need+reserve:
+		made = min(n, s.out.Able(s.ring.level))
+		left = made
+		s.ring.feed(s.out, s.out.Need(made))
+		s.stall()
+	default:
+		made, left = n, far
+		s.ring.feed(s.out, need)
+	}
+	s.steer.inHand = pcm.Pos(max(s.out.HeldAfter(made)-s.pad, 0))
+	if s.state.Phase == Ended {
+		s.drop()
+	}
+	return made, left
+}
+
+// ready reports whether there is sound to play in this frame.
+func (s *Stream) ready() bool {
+	switch s.state.Phase {
+	case Ended:
+		return false
+	case Playing:
+		return true
+	}
+	if !s.ended && pcm.Pos(s.ring.level) < s.state.Target {
+		return false
+	}
+	s.state.Phase = Playing
+	s.steer.drift.Restart()
+	return true
+}
+
+// takeLast is take when the end is known.
+func (s *Stream) takeLast(n int) (made, left int) {
+	left = s.out.Left(s.ring.level - s.pad)
+	if s.closed() {
+		left = min(left, fadeLen)
+	}
+	made = min(n, left)
+	if made == left {
+		s.state.Phase = Ended
+	}
+	need := s.out.Need(made)
+	have := min(need, s.ring.level)
+	s.ring.feed(s.out, have)
+	s.out.FeedZeros(need - have)
+	s.pad += need - have
+	return made, left
+}
+
+// stall waits for the target anew, and for more than was too little.
+func (s *Stream) stall() {
+	s.state.Phase = Stalled
+	s.state.Underruns++
+	grown := s.state.Target + pcm.Samples(growTarget)
+	s.state.Target = max(s.state.Target, min(grown, pcm.Pos(s.ring.size()/2)))
+}
+
+// drop counts what is left over at the end.
+func (s *Stream) drop() {
+	s.state.Dropped += int64(s.ring.level) + int64(s.steer.inHand)
+	s.ring.drop(s.ring.level)
+	s.steer.inHand = 0
+}
+
+// skip takes sound out when so much has piled up, for so long, that it is only delay.
+func (s *Stream) skip() {
+	if s.ended {
+		return
+	}
+	n := s.steer.excess(s.state.Target)
+	if n == 0 || s.ring.level < n+pcm.FrameSamples {
+		return
+	}
+	if !s.steer.patienceOver() && (s.ring.rms(0, fadeLen) > quiet || s.ring.rms(n, fadeLen) > quiet) {
+		return
+	}
+	s.ring.skip(n)
+	s.state.Skipped += int64(n)
+	s.steer.skipped(n)
+}

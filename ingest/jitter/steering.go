@@ -1,0 +1,82 @@
+package jitter
+
+import (
+	"time"
+
+	"longwave/ingest/pcm"
+)
+
+const (
+	// heldFrames is for how long a sender counts as held back after it was: 10 s.
+	heldFrames = 500
+	// skipOver is how much more than the target there may be in the long run.
+	skipOver = 2 * pcm.Rate
+	// skipSteady is how much the smallest margins of 10 s may differ when they are
+	// taken for a state and not for a movement, such as a sender that is faster
+	// than real time and will soon be held back.
+	skipSteady = pcm.Rate / 5
+	// skipPatience is how many frames a quiet moment is waited for: 10 s.
+	skipPatience = 500
+	// quiet is the RMS (-45 dBFS) under which a cut is not noticed.
+	quiet = 0.0056
+)
+
+// A steering decides how fast a stream is played and when to skip.
+// The stream's mutex guards it.
+type steering struct {
+	drift    Drift
+	frame    int // pulls so far
+	lastPull time.Time
+	heldAt   int     // pull at which a Write last waited
+	inHand   pcm.Pos // samples fed to the resampler and not played
+	surplus  int     // samples to skip
+	since    int     // pull at which surplus was found
+}
+
+func (s *steering) pulled(now time.Time) {
+	s.frame++
+	s.lastPull = now
+}
+
+// arrived observes the margin: what there is less what is being played since the
+// last pull.
+func (s *steering) arrived(level int, now time.Time) {
+	s.drift.Observe(pcm.Pos(level) - pcm.Samples(now.Sub(s.lastPull)))
+}
+
+func (s *steering) held() { s.heldAt = s.frame }
+
+func (s *steering) isHeld() bool { return s.frame-s.heldAt < heldFrames }
+
+func (s *steering) ratio() float64 {
+	if s.isHeld() {
+		return s.drift.Rest()
+	}
+	return s.drift.Step()
+}
+
+// excess returns how many samples should be skipped. It looks once a block.
+func (s *steering) excess(target pcm.Pos) int {
+	if s.isHeld() {
+		s.surplus = 0
+		return 0
+	}
+	if s.frame%blockFrames == 0 {
+		margin, spread, ok := s.drift.Settled()
+		over := margin - target
+		switch {
+		case !ok || over <= skipOver || spread > skipSteady:
+			s.surplus = 0
+		case s.surplus == 0:
+			s.surplus, s.since = int(over), s.frame
+		}
+	}
+	return s.surplus
+}
+
+func (s *steering) patienceOver() bool { return s.frame-s.since > skipPatience }
+
+func (s *steering) skipped(n int) {
+	s.drift.Shift(pcm.Pos(n))
+	s.surplus = 0
+}

@@ -1,0 +1,509 @@
+package jitter_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"longwave/ingest/jitter"
+	"longwave/ingest/pcm"
+	"longwave/ingest/pcm/pcmtest"
+	"longwave/ingest/resample"
+)
+
+const second = pcm.Rate * pcm.Channels
+
+// counted returns n samples that tell their place from start on.
+func counted(start, n int) []float32 {
+	x := make([]float32, n*pcm.Channels)
+	pcmtest.Count(x, start)
+	return x
+}
+
+// pull takes n frames, 20 ms apart, and returns them joined.
+func pull(s *jitter.Stream, n int) []float32 {
+	var out []float32
+	for range n {
+		frame := make([]float32, pcm.FrameLen)
+		s.Pull(frame)
+		out = append(out, frame...)
+		time.Sleep(pcm.FrameDuration)
+	}
+	return out
+}
+
+// trim takes the silence off both ends.
+func trim(x []float32) []float32 {
+	for len(x) > 0 && x[0] == 0 && x[1] == 0 {
+		x = x[2:]
+	}
+	for len(x) > 0 && x[len(x)-1] == 0 && x[len(x)-2] == 0 {
+		x = x[:len(x)-2]
+	}
+	return x
+}
+
+// inOrder fails unless x is the samples from first on, one after the other, apart
+// from the fades at its ends.
+func inOrder(t *testing.T, x []float32, first, n int) {
+	t.Helper()
+	if len(x) != n*pcm.Channels {
+		t.Fatalf("%d samples came out, want %d", len(x)/2, n)
+	}
+	for i := 480; i < n-480; i++ {
+		if got := pcmtest.Counted(x, i); got != first+i {
+			t.Fatalf("sample %d is number %d, want %d", i, got, first+i)
+		}
+	}
+}
+
+func TestFileAtFullSpeed(t *testing.T) {
+	for _, n := range []int{1, 100, 480, 960, 5000, 9599, 9600, 48_001, 30*pcm.Rate + 17} {
+		synctest.Test(t, func(t *testing.T) {
+			s := jitter.NewStream(jitter.Options{Target: jitter.FileTarget})
+			go func() {
+				for at := 0; at < n; at += 1777 {
+					if err := s.Write(t.Context(), counted(at, min(1777, n-at))); err != nil {
+						t.Error(err)
+					}
+				}
+				s.End()
+			}()
+			synctest.Wait()
+			var out []float32
+			for s.State().Phase != jitter.Ended {
+				if len(out) > 40*second {
+					t.Fatalf("%d samples: no end: %+v", n, s.State())
+				}
+				out = append(out, pull(s, 1)...)
+			}
+			inOrder(t, trim(out), 0, n)
+			if st := s.State(); st.Written != int64(n) || st.Played != int64(n) || st.Underruns != 0 || st.Ratio != 1 || st.Level != 0 {
+				t.Errorf("%d samples: %+v", n, st)
+			}
+			if err := s.Write(t.Context(), counted(0, 1)); !errors.Is(err, jitter.ErrClosed) {
+				t.Errorf("write after the end: %v", err)
+			}
+		})
+	}
+}
+
+func TestStartsAtTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := jitter.NewStream(jitter.Options{})
+		if err := s.Write(t.Context(), counted(0, 71_999)); err != nil {
+			t.Fatal(err)
+		}
+		frame := make([]float32, pcm.FrameLen)
+		if f := s.Pull(frame); f != pcm.Silent || s.State().Phase != jitter.Filling {
+			t.Errorf("one sample under the target: fill %v, %v", f, s.State().Phase)
+		}
+		if err := s.Write(t.Context(), counted(71_999, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if f := s.Pull(frame); f != pcm.Heard || s.State().Phase != jitter.Playing {
+			t.Errorf("at the target: fill %v, %v", f, s.State().Phase)
+		}
+		if got := s.State(); got.Level != 71_040 || got.Played != 960 {
+			t.Errorf("after one frame: %+v", got)
+		}
+	})
+}
+
+func TestUnderrunAndReturnWithoutClick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tone := pcmtest.Tone{Hz: 440, Amp: 0.8}
+		for _, n := range []int{72_000, 72_017, 72_479, 72_480, 72_500, 72_959} {
+			s := jitter.NewStream(jitter.Options{})
+			x := tone.Make(n)
+			if err := s.Write(t.Context(), x); err != nil {
+				t.Fatal(err)
+			}
+			out := pull(s, 200)
+			if st := s.State(); st.Phase != jitter.Stalled || st.Underruns != 1 || st.Target != 96_000 {
+				t.Fatalf("%d samples: %+v", n, st)
+			}
+			more := make([]float32, 2*second)
+			tone.Fill(more, pcm.Pos(n))
+			if err := s.Write(t.Context(), more); err != nil {
+				t.Fatal(err)
+			}
+			s.End()
+			out = append(out, pull(s, 200)...)
+			if step, most := pcmtest.Step(out), 0.8*2*math.Pi*440/pcm.Rate+0.8*math.Pi/2/480; step > most {
+				t.Errorf("%d samples: a step of %.4f, want at most %.4f", n, step, most)
+			}
+			if st := s.State(); st.Played != int64(n)+96_000 || st.Phase != jitter.Ended {
+				t.Errorf("%d samples: %+v", n, st)
+			}
+			if gaps := pcmtest.Gaps(trim(out), 1e-6, 960); len(gaps) != 1 {
+				t.Errorf("%d samples: gaps %v, want one", n, gaps)
+			}
+		}
+	})
+}
+
+func TestEndingNeverClicks(t *testing.T) {
+	for _, how := range []func(*jitter.Stream){(*jitter.Stream).End, (*jitter.Stream).Close} {
+		for n := 72_000; n < 73_000; n += 37 {
+			s := jitter.NewStream(jitter.Options{})
+			if err := s.Write(t.Context(), pcmtest.Tone{Hz: 440, Amp: 0.8}.Make(n)); err != nil {
+				t.Fatal(err)
+			}
+			var out []float32
+			frame := make([]float32, pcm.FrameLen)
+			for range 20 {
+				s.Pull(frame)
+				out = append(out, frame...)
+			}
+			how(s)
+			for range 80 {
+				s.Pull(frame)
+				out = append(out, frame...)
+			}
+			if step, most := pcmtest.Step(out), 0.8*2*math.Pi*440/pcm.Rate+0.8*math.Pi/2/480; step > most {
+				t.Fatalf("a step of %.4f, want at most %.4f", step, most)
+			}
+			if st := s.State(); st.Phase != jitter.Ended || st.Played+st.Dropped != int64(n) {
+				t.Fatalf("%+v", st)
+			}
+		}
+	}
+}
+
+func TestWriteIsHeldBackAndCanLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			name  string
+			leave func(*jitter.Stream, context.CancelCauseFunc)
+			want  error
+		}{
+			{"close", func(s *jitter.Stream, _ context.CancelCauseFunc) { s.Close() }, jitter.ErrClosed},
+			{"cancel", func(_ *jitter.Stream, c context.CancelCauseFunc) { c(errLeft) }, errLeft},
+		} {
+			s := jitter.NewStream(jitter.Options{})
+			ctx, cancel := context.WithCancelCause(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- s.Write(ctx, make([]float32, 11*second)) }()
+			synctest.Wait()
+			if st := s.State(); st.Level != 10*pcm.Rate || !st.Held {
+				t.Errorf("%s: %+v", tt.name, st)
+			}
+			pull(s, 25)
+			if st := s.State(); st.Written != 10.5*pcm.Rate+resample.Lookahead {
+				t.Errorf("%s: %d written after half a second of play", tt.name, st.Written)
+			}
+			tt.leave(s, cancel)
+			if err := <-done; !errors.Is(err, tt.want) {
+				t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+			}
+			cancel(nil)
+		}
+	})
+}
+
+var errLeft = errors.New("left")
+
+func TestWriteRefusesHalfSamples(t *testing.T) {
+	s := jitter.NewStream(jitter.Options{})
+	if err := s.Write(t.Context(), make([]float32, 3)); err == nil {
+		t.Error("three values were taken for stereo")
+	}
+}
+
+// A schedule is when a sender delivers: it calls give with the time and the
+// number of samples, in order.
+type schedule func(give func(at time.Duration, n int))
+
+// play runs a sender against a stream in simulated time until the sender ends
+// and all is played. It calls each, if it is not nil, after every frame.
+func play(t *testing.T, s *jitter.Stream, tone pcmtest.Tone, send schedule, each func(frame []float32)) {
+	start := time.Now()
+	go func() {
+		sent := 0
+		cycle := tone.Make(12 * pcm.Rate) // whole hertz: it repeats every second
+		send(func(at time.Duration, n int) {
+			time.Sleep(at - time.Since(start))
+			x := cycle[sent%pcm.Rate*pcm.Channels:][:n*pcm.Channels]
+			sent += n
+			if err := s.Write(t.Context(), x); err != nil {
+				t.Error(err)
+			}
+		})
+		s.End()
+	}()
+	frame := make([]float32, pcm.FrameLen)
+	for i := 0; s.State().Phase != jitter.Ended; i++ {
+		s.Pull(frame)
+		if each != nil {
+			each(frame)
+		}
+		time.Sleep(time.Duration(i+1)*pcm.FrameDuration - time.Since(start))
+	}
+}
+
+// paced is a sender whose clock is off by ppm and who sends pieces of n samples,
+// each as late as late says.
+func paced(ppm float64, n int, total time.Duration, late func(i int) time.Duration) schedule {
+	return func(give func(time.Duration, int)) {
+		var last time.Duration
+		for i := 1; ; i++ {
+			at := time.Duration(float64(i*n) / pcm.Rate / (1 + ppm/1e6) * 1e9)
+			if at > total {
+				return
+			}
+			if late != nil {
+				at += late(i)
+			}
+			last = max(last, at)
+			give(last, n)
+		}
+	}
+}
+
+func TestFollowsTheSendersClock(t *testing.T) {
+	const hz, settling = 1000, 375
+	for _, ppm := range []float64{500, -500} {
+		synctest.Test(t, func(t *testing.T) {
+			s := jitter.NewStream(jitter.Options{})
+			var settled, worst float64
+			var last []float32
+			frames := 0
+			start := time.Now()
+			play(t, s, pcmtest.Tone{Hz: hz, Amp: 0.5}, paced(ppm, 960, 30*time.Minute, nil), func(frame []float32) {
+				frames++
+				st := s.State()
+				if time.Since(start) > 30*time.Minute-2*time.Second {
+					return
+				}
+				// Where the sender is, without the steps in which he delivers.
+				sent := time.Since(start).Seconds() * (1 + ppm/1e6) * pcm.Rate
+				margin := (sent - float64(st.Played)) / pcm.Rate
+				switch {
+				case frames == settling: // the middle of what the set point is taken from
+					settled = margin
+				case frames > 75+60*50: // a minute after it began to play
+					worst = max(worst, math.Abs(margin-settled))
+				}
+				if frames%3000 < 20 { // 0.4 s of every minute are listened to
+					last = append(last, frame...)
+				} else if len(last) > 0 {
+					if frames > 3000 {
+						for _, j := range pcmtest.Jumps(last, 0, hz, 0.06) {
+							t.Errorf("frame %d: jump %+v", frames, j)
+						}
+					}
+					last = last[:0]
+				}
+			})
+			st := s.State()
+			if st.Underruns != 0 || st.Skipped != 0 {
+				t.Errorf("%+v", st)
+			}
+			if got := (st.Ratio - 1) * 1e6; math.Abs(got-ppm) > 5 {
+				t.Errorf("ratio %.1f ppm, want %.0f", got, ppm)
+			}
+			t.Logf("%v ppm: the margin wanders %.2f ms from where it settled", ppm, worst*1e3)
+			if worst > 0.005 {
+				t.Errorf("margin %.2f ms away from where it settled", worst*1e3)
+			}
+		})
+	}
+}
+
+func TestBurstsAreNotDrift(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, tt := range []struct {
+		name string
+		page int
+		late func(int) time.Duration
+	}{
+		{"pages of 1 s", 48_000, nil},
+		{"pages of 1.9 s", 91_200, nil},
+		{"pages of 0.2 s, up to 40 ms late", 9600, func(int) time.Duration { return time.Duration(rng.IntN(40)) * time.Millisecond }},
+		{"pages of 1 s, up to 40 ms late, some 300", 48_000, func(i int) time.Duration {
+			if i%20 == 7 {
+				return 300 * time.Millisecond
+			}
+			return time.Duration(rng.IntN(40)) * time.Millisecond
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := jitter.NewStream(jitter.Options{Target: 2 * time.Second})
+				heard, worst := 0, 0.0
+				play(t, s, pcmtest.Tone{Hz: 440, Amp: 0.5}, paced(0, tt.page, 5*time.Minute, tt.late), func(frame []float32) {
+					if frame[0] != 0 || frame[1919] != 0 {
+						heard++
+					}
+					worst = max(worst, math.Abs(s.State().Ratio-1)*1e6)
+				})
+				t.Logf("ratio at most %.0f ppm off", worst)
+				if worst > 1300 {
+					t.Errorf("ratio up to %.0f ppm off", worst)
+				}
+				st := s.State()
+				if st.Underruns != 0 || st.Skipped != 0 {
+					t.Errorf("%+v", st)
+				}
+				want := float64(st.Written) / pcm.Rate
+				if got := float64(heard) * 0.02; math.Abs(got-want) > 0.05 {
+					t.Errorf("%.2f s came out of %.2f", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestThirtySecondsStayThirtySeconds(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, page := range []int{960, 9600, 24_000, 48_000} {
+		synctest.Test(t, func(t *testing.T) {
+			s := jitter.NewStream(jitter.Options{})
+			late := func(int) time.Duration { return time.Duration(rng.IntN(30)) * time.Millisecond }
+			var out []float32
+			play(t, s, pcmtest.Tone{Hz: 1000, Amp: 0.5}, paced(0, page, 30*time.Second+time.Millisecond, late), func(frame []float32) {
+				out = append(out, frame...)
+			})
+			x := trim(out)
+			if d := len(x)/2 - 30*pcm.Rate; d < -960 || d > 960 {
+				t.Errorf("pages of %d: %d samples too many", page, d)
+			}
+			if j := pcmtest.Jumps(x[2*480:len(x)-4*480], 0, 1000, 0.06); !pcmtest.Has(x[:second], 0, 1000) || len(j) > 0 {
+				t.Errorf("pages of %d: the tone did not come through unbroken: %v", page, j)
+			}
+		})
+	}
+}
+
+func TestStallThenBurst(t *testing.T) {
+	for _, tt := range []struct {
+		stall   time.Duration
+		skipped bool
+	}{{4 * time.Second, false}, {6 * time.Second, true}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := jitter.NewStream(jitter.Options{})
+			send := func(give func(time.Duration, int)) {
+				for i := range 3000 {
+					at := time.Duration(i) * pcm.FrameDuration
+					if at > 10*time.Second && at < 10*time.Second+tt.stall {
+						at = 10*time.Second + tt.stall
+					}
+					give(at, 960)
+				}
+			}
+			var out []float32
+			play(t, s, pcmtest.Tone{Hz: 440, Amp: 0.5}, send, func(frame []float32) { out = append(out, frame...) })
+			st := s.State()
+			if st.Underruns != 1 || (st.Skipped > 0) != tt.skipped || st.Written != st.Played+st.Skipped {
+				t.Errorf("%v: %+v", tt.stall, st)
+			}
+			if step, most := pcmtest.Step(out), 0.5*2*math.Pi*441/pcm.Rate+math.Pi/2/480; step > most {
+				t.Errorf("%v: a step of %.4f, want at most %.4f", tt.stall, step, most)
+			}
+			if n := len(pcmtest.Gaps(trim(out), 1e-4, 960)); n != 1 {
+				t.Errorf("%v: %d gaps, want 1", tt.stall, n)
+			}
+		})
+	}
+}
+
+// TestAnySchedule sends counted samples as a random sender would and checks that
+// every one comes out once, in order, or was counted as skipped or dropped.
+func TestAnySchedule(t *testing.T) {
+	for seed := range uint64(30) {
+		synctest.Test(t, func(t *testing.T) { anySchedule(t, rand.New(rand.NewPCG(seed, 5))) })
+	}
+}
+
+func FuzzAnySchedule(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		synctest.Test(t, func(t *testing.T) { anySchedule(t, rand.New(rand.NewPCG(seed, 6))) })
+	})
+}
+
+func anySchedule(t *testing.T, rng *rand.Rand) {
+	s := jitter.NewStream(jitter.Options{Target: time.Duration(rng.IntN(1000)) * time.Millisecond, Capacity: time.Duration(rng.IntN(3000)) * time.Millisecond})
+	total := 0
+	go func() {
+		for range 50 {
+			n := rng.IntN(1 << rng.IntN(16))
+			if err := s.Write(t.Context(), slices.Repeat([]float32{0.5}, n*pcm.Channels)); err != nil {
+				t.Error(err)
+			}
+			total += n
+			time.Sleep(time.Duration(rng.IntN(1<<rng.IntN(12))) * time.Millisecond)
+		}
+		s.End()
+	}()
+	heard, frames := 0, 0
+	frame := make([]float32, pcm.FrameLen)
+	exact := true
+	for s.State().Phase != jitter.Ended {
+		fill := s.Pull(frame)
+		n := 0
+		for i := 0; i < len(frame); i += 2 {
+			if frame[i] != 0 {
+				n++
+			}
+		}
+		if (n > 0) != (fill == pcm.Heard) {
+			t.Fatalf("fill %v with %d samples", fill, n)
+		}
+		st := s.State()
+		exact = exact && st.Ratio == 1
+		if st.Written != st.Played+st.Skipped+st.Dropped+int64(st.Level) || st.Level < 0 || st.Played < 0 {
+			t.Fatalf("%+v", st)
+		}
+		heard += n
+		if frames++; frames > 50*60*10 {
+			t.Fatal("no end")
+		}
+		time.Sleep(pcm.FrameDuration)
+	}
+	st := s.State()
+	if st.Written != int64(total) || st.Played+st.Skipped != int64(total) || st.Level != 0 {
+		t.Errorf("%d sent: %+v", total, st)
+	}
+	if exact && int64(heard) != st.Played {
+		t.Errorf("%d samples heard, %d played", heard, st.Played)
+	}
+}
+
+func TestPullDoesNotAllocate(t *testing.T) {
+	s := jitter.NewStream(jitter.Options{})
+	x := make([]float32, 2*second)
+	frame := make([]float32, pcm.FrameLen)
+	if n := testing.AllocsPerRun(5, func() {
+		if err := s.Write(t.Context(), x); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			s.Pull(frame)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations in 100 frames", n)
+	}
+}
+
+func BenchmarkPull(b *testing.B) {
+	s := jitter.NewStream(jitter.Options{})
+	frame := make([]float32, pcm.FrameLen)
+	x := make([]float32, 2*second)
+	if err := s.Write(b.Context(), x); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.Write(b.Context(), x[:pcm.FrameLen]); err != nil {
+			b.Fatal(err)
+		}
+		s.Pull(frame)
+	}
+}
