@@ -14,6 +14,9 @@ export GOFLAGS := $(strip $(filter-out -tags=nolibopusfile,$(shell go env GOFLAG
 # Built first: `go run` would put an "exit status 1" behind the last line.
 CHECK = go build -o bin/check ./infra/check && bin/check
 
+# The browser that tests and benchmarks drive.
+export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/google-chrome-stable /usr/bin/google-chrome))
+
 .PHONY: help
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12

@@ -162,8 +162,12 @@ go_modules() {
   local d
   for d in $(folders_with go.sum); do
     [ "$what" = run ] && [ "$d" != . ] && continue
-    once "go-modules${d//\//-}" "$d/go.sum" "Go modules of $d" env -C "$d" go mod download
+    once "go-modules${d//\//-}" "$d/go.sum" "Go modules of $d" go_download "$d"
   done
+}
+
+go_download() {
+  env -C "$1" go mod download || die "the Go modules of $1 cannot be had, see the line above: is there a way to GOPROXY ($(go env GOPROXY))?"
 }
 
 npm_packages() {
