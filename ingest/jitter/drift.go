@@ -7,19 +7,20 @@ import (
 	"longwave/ingest/pcm"
 )
 
-// The law of [Drift]. A sender's clock is within some hundred ppm of ours for as
-// long as it lives, so the loop is fast for a minute, to take the difference in,
-// and then slow, so that the jitter of arrivals does not become a jitter of pitch.
+// The law of [Drift]: proportional and integral, on the error in seconds. A
+// sender's clock is within some hundred ppm of ours for as long as it lives, so
+// the loop is fast for half a minute, to take the difference in, and then ever
+// slower, so that the jitter of arrivals does not become a jitter of pitch. For
+// the same reason it is the slower the less the margins agree with each other.
 const (
 	driftBlocks = 5
 
-	fastKp     = 0.1   // per second
-	fastKi     = 0.003 // per second squared
-	fastFor    = 60.0  // seconds from the set point on
-	fastErrMax = 0.010 // seconds: what a larger error counts as
-	slowKp     = 0.02
-	slowKi     = 0.0002
-	slowErrMax = 0.005
+	fastGain = 0.1  // Kp at first, per second
+	slowGain = 0.02 // Kp in the end
+	fastFor  = 30.0 // seconds from the set point on; the gain falls as 1/time after
+	damping  = 0.3  // Ki is damping * Kp * Kp
+	errMax   = 0.02 // seconds: what a larger error counts as
+	unsure   = 0.01 // seconds by which margins differ when they count half
 
 	maxDeviation = 2000e-6 // of the ratio from 1
 	maxSlew      = 200e-6  // a second
@@ -116,7 +117,8 @@ func (d *Drift) Shift(n pcm.Pos) {
 }
 
 // Settled returns the margin as it is now, the median over 10 s, and how far
-// apart the smallest margins of that time are. It reports false while there is
+// apart the smallest margins of that time are, the lowest and the highest left
+// out. It reports false while there is
 // too little to go by.
 func (d *Drift) Settled() (margin, spread pcm.Pos, ok bool) {
 	m, s, ok := d.measure()
@@ -128,7 +130,7 @@ func (d *Drift) endBlock() {
 	d.blocks[driftBlocks-1] = d.block
 	d.block = trough{}
 	d.filled = min(d.filled+1, driftBlocks)
-	margin, _, ok := d.measure()
+	margin, spread, ok := d.measure()
 	if !ok {
 		return
 	}
@@ -141,12 +143,10 @@ func (d *Drift) endBlock() {
 		d.setPoint = margin
 		return
 	}
-	kp, ki, most := fastKp, fastKi, fastErrMax
-	if d.now-d.setAt > fastFor {
-		kp, ki, most = slowKp, slowKi, slowErrMax
-	}
-	e = clamp(e, most)
-	d.rate = clamp(d.rate+ki*e*blockSeconds, maxDeviation)
+	kp := clamp(fastGain*fastFor/(d.now-d.setAt), fastGain)
+	kp = max(kp, slowGain) / (1 + spread/unsure)
+	e = clamp(e, errMax)
+	d.rate = clamp(d.rate+damping*kp*kp*e*blockSeconds, maxDeviation)
 	d.want = clamp(d.rate+kp*e, maxDeviation)
 }
 
@@ -163,7 +163,7 @@ func (d *Drift) measure() (median, spread float64, ok bool) {
 		return 0, 0, false
 	}
 	slices.Sort(m)
-	return m[len(m)/2], m[len(m)-1] - m[0], true
+	return m[len(m)/2], m[len(m)-2] - m[1], true
 }
 
 func clamp(v, most float64) float64 { return min(max(v, -most), most) }

@@ -150,7 +150,7 @@ func TestUnderrunAndReturnWithoutClick(t *testing.T) {
 
 func TestEndingNeverClicks(t *testing.T) {
 	for _, how := range []func(*jitter.Stream){(*jitter.Stream).End, (*jitter.Stream).Close} {
-		for n := 72_000; n < 73_000; n += 37 {
+		for n := 72_000; n < 73_000; n += 119 {
 			s := jitter.NewStream(jitter.Options{})
 			if err := s.Write(t.Context(), pcmtest.Tone{Hz: 440, Amp: 0.8}.Make(n)); err != nil {
 				t.Fatal(err)
@@ -275,10 +275,10 @@ func TestFollowsTheSendersClock(t *testing.T) {
 			var last []float32
 			frames := 0
 			start := time.Now()
-			play(t, s, pcmtest.Tone{Hz: hz, Amp: 0.5}, paced(ppm, 960, 30*time.Minute, nil), func(frame []float32) {
+			play(t, s, pcmtest.Tone{Hz: hz, Amp: 0.5}, paced(ppm, 960, 4*time.Minute, nil), func(frame []float32) {
 				frames++
 				st := s.State()
-				if time.Since(start) > 30*time.Minute-2*time.Second {
+				if time.Since(start) > 4*time.Minute-2*time.Second {
 					return
 				}
 				// Where the sender is, without the steps in which he delivers.
@@ -290,10 +290,10 @@ func TestFollowsTheSendersClock(t *testing.T) {
 				case frames > 75+60*50: // a minute after it began to play
 					worst = max(worst, math.Abs(margin-settled))
 				}
-				if frames%3000 < 20 { // 0.4 s of every minute are listened to
+				if frames%500 < 20 { // 0.4 s of every ten are listened to
 					last = append(last, frame...)
 				} else if len(last) > 0 {
-					if frames > 3000 {
+					if frames > 500 {
 						for _, j := range pcmtest.Jumps(last, 0, hz, 0.06) {
 							t.Errorf("frame %d: jump %+v", frames, j)
 						}
@@ -305,7 +305,7 @@ func TestFollowsTheSendersClock(t *testing.T) {
 			if st.Underruns != 0 || st.Skipped != 0 {
 				t.Errorf("%+v", st)
 			}
-			if got := (st.Ratio - 1) * 1e6; math.Abs(got-ppm) > 5 {
+			if got := (st.Ratio - 1) * 1e6; math.Abs(got-ppm) > 20 {
 				t.Errorf("ratio %.1f ppm, want %.0f", got, ppm)
 			}
 			t.Logf("%v ppm: the margin wanders %.2f ms from where it settled", ppm, worst*1e3)
@@ -337,7 +337,7 @@ func TestBurstsAreNotDrift(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := jitter.NewStream(jitter.Options{Target: 2 * time.Second})
 				heard, worst := 0, 0.0
-				play(t, s, pcmtest.Tone{Hz: 440, Amp: 0.5}, paced(0, tt.page, 5*time.Minute, tt.late), func(frame []float32) {
+				play(t, s, pcmtest.Tone{Hz: 440, Amp: 0.5}, paced(0, tt.page, 3*time.Minute, tt.late), func(frame []float32) {
 					if frame[0] != 0 || frame[1919] != 0 {
 						heard++
 					}
