@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -95,7 +96,8 @@ func moveFile(from, to string) error {
 	return os.Rename(part, to)
 }
 
-// npm runs the scripts "check" and "test" of every npm package that has them.
+// npm runs the scripts "check" and "test" of every npm package that has them, and
+// the tests of scripts that belong to none.
 func npm(ctx context.Context, p *project) (tally, error) {
 	var t tally
 	dirs, err := p.foldersWith("package-lock.json")
@@ -113,17 +115,35 @@ func npm(ctx context.Context, p *project) (tally, error) {
 		}
 		for _, script := range []string{"check", "test"} {
 			if pkg.Scripts[script] != "" {
-				t.add(p.npmScript(ctx, dir, script))
+				t.add(p.count(ctx, dir, "npm", "run", "--silent", script))
 			}
 		}
+	}
+	loose, err := p.looseTests(dirs)
+	if err != nil {
+		return t, err
+	}
+	for _, file := range loose {
+		t.add(p.count(ctx, ".", "node", "--test", "--test-reporter=dot", file))
 	}
 	return t, t.err()
 }
 
-func (p *project) npmScript(ctx context.Context, dir, script string) tally {
-	fmt.Fprintf(p.out, "%s: npm run %s\n", dir, script)
-	if err := p.command(ctx, dir, "npm", "run", "--silent", script).Run(); err != nil {
-		fmt.Fprintf(p.out, "%s: npm run %s: %v\n", dir, script, err)
+// looseTests returns the *.test.mjs that lie in none of these folders.
+func (p *project) looseTests(packages []string) ([]string, error) {
+	return p.files(func(path string) bool {
+		inPackage := slices.ContainsFunc(packages, func(dir string) bool {
+			return strings.HasPrefix(filepath.ToSlash(path), dir+"/")
+		})
+		return strings.HasSuffix(path, ".test.mjs") && !inPackage
+	})
+}
+
+// count runs a program whose success counts as one.
+func (p *project) count(ctx context.Context, dir, name string, args ...string) tally {
+	fmt.Fprintf(p.out, "%s: %s %s\n", dir, name, strings.Join(args, " "))
+	if err := p.command(ctx, dir, name, args...).Run(); err != nil {
+		fmt.Fprintf(p.out, "%s: %s %s: %v\n", dir, name, strings.Join(args, " "), err)
 		return tally{failed: 1}
 	}
 	return tally{passed: 1}
