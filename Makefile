@@ -9,7 +9,10 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(PATH):/usr/local/go/bin
 
 # hraban/opus would link libopusfile too, for a reader of files that we do not use.
-export GOFLAGS := $(strip $(filter-out -tags=nolibopusfile,$(shell go env GOFLAGS 2>/dev/null)) -tags=nolibopusfile)
+# Where git does not trust the folder (somebody else's, as under sudo) or there is
+# none, Go cannot write the commit into the program.
+export GOFLAGS := $(strip $(filter-out -tags=nolibopusfile,$(shell go env GOFLAGS 2>/dev/null)) \
+	-tags=nolibopusfile $(if $(shell git rev-parse HEAD 2>/dev/null),,-buildvcs=false))
 
 # Built first: `go run` would put an "exit status 1" behind the last line.
 CHECK = go build -o bin/check ./infra/check && bin/check
