@@ -1,0 +1,88 @@
+package hlstest_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"longwave/packager/hls/hlstest"
+)
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.FromSlash(pattern))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+	}
+	return files
+}
+
+// names returns the names of the rules that were broken, each once.
+func names(found []hlstest.Violation) []string {
+	var all []string
+	for _, v := range found {
+		all = append(all, v.Rule.Name)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func clean(t *testing.T, found []hlstest.Violation) {
+	t.Helper()
+	for _, v := range found {
+		t.Error(v)
+	}
+}
+
+// breaks checks that want is what was found, and nothing else.
+func breaks(t *testing.T, want string, found []hlstest.Violation) {
+	t.Helper()
+	if got := names(found); len(got) != 1 || got[0] != want {
+		t.Errorf("found %q, want %q alone", got, want)
+		clean(t, found)
+	}
+}
+
+func TestGood(t *testing.T) {
+	for _, file := range append(glob(t, "testdata/good/*.m3u8"), glob(t, "../testdata/*.m3u8")...) {
+		t.Run(file, func(t *testing.T) { clean(t, hlstest.Check(read(t, file))) })
+	}
+	for _, file := range glob(t, "testdata/good/multivariant/*.m3u8") {
+		t.Run(file, func(t *testing.T) { clean(t, hlstest.CheckMultivariant(read(t, file))) })
+	}
+}
+
+func TestBroken(t *testing.T) {
+	for _, file := range glob(t, "testdata/broken/*.m3u8") {
+		name := strings.TrimSuffix(filepath.Base(file), ".m3u8")
+		t.Run(name, func(t *testing.T) {
+			if scope(t, name) == hlstest.Multivariant {
+				breaks(t, name, hlstest.CheckMultivariant(read(t, file)))
+			} else {
+				breaks(t, name, hlstest.Check(read(t, file)))
+			}
+		})
+	}
+}
+
+func scope(t *testing.T, rule string) hlstest.Scope {
+	t.Helper()
+	for _, r := range hlstest.Rules() {
+		if r.Name == rule {
+			return r.Scope
+		}
+	}
+	t.Fatalf("no rule is called %s", rule)
+	return 0
+}
