@@ -102,11 +102,12 @@ func (n Name) Immutable() bool {
 	return ok && k.Immutable()
 }
 
-// station returns the first element of n, empty for a private name.
+// station returns the first element of n; empty for a private name, and for one
+// without a slash, which is not ours.
 func (n Name) station() string {
-	if n.Private() {
+	s, _, found := strings.Cut(string(n), "/")
+	if !found || n.Private() {
 		return ""
 	}
-	s, _, _ := strings.Cut(string(n), "/")
 	return s
 }
