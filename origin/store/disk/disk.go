@@ -2,6 +2,7 @@ package disk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -58,8 +59,15 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("open data folder %q: %w", o.Dir, err)
 	}
 	o.Dir = abs
-	if err := os.Mkdir(abs, 0o755); err != nil && !os.IsExist(err) {
+	err = os.Mkdir(abs, 0o755)
+	switch {
+	case os.IsNotExist(err): // not made as well: it may be a disk that is not mounted
+		return nil, fmt.Errorf("make data folder %s: %w: %s does not exist; make it, or mount it", abs, store.ErrRefused, filepath.Dir(abs))
+	case err != nil && !os.IsExist(err):
 		return nil, fmt.Errorf("make data folder %s: %w", abs, explain(err))
+	}
+	if st, err := os.Stat(abs); err == nil && !st.IsDir() {
+		return nil, fmt.Errorf("open data folder %s: %w: it is not a folder; move it, or choose another", abs, store.ErrRefused)
 	}
 	root, err := os.OpenRoot(abs)
 	if err != nil {
@@ -121,7 +129,13 @@ func (s *Store) PutIf(ctx context.Context, n store.Name, data []byte, c store.Co
 		return "", fmt.Errorf("put %q: %w", n, err)
 	}
 	w.flush = !s.opts.Volatile && !isPart(n)
-	etag, err := run(ctx, s, func() (store.ETag, error) { return s.write(ctx, w) })
+	etag, err := run(ctx, s, func() (store.ETag, error) {
+		etag, err := s.write(ctx, w)
+		if errors.Is(err, fs.ErrNotExist) { // to write, nothing need be there but the data folder
+			err = fmt.Errorf("%w: the data folder is gone; mount or make it, and restart: %v", store.ErrRefused, err)
+		}
+		return etag, err
+	})
 	if err != nil {
 		return "", fmt.Errorf("put %q: %w", n, err)
 	}

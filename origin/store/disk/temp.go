@@ -55,6 +55,16 @@ func (s *Store) openTemp() (*temp, error) {
 	}
 }
 
+// dropTemp gives up a folder that is no longer there.
+func (s *Store) dropTemp(t *temp) {
+	s.tempMu.Lock()
+	defer s.tempMu.Unlock()
+	if s.temp == t {
+		t.close()
+		s.temp = nil
+	}
+}
+
 // newTemp makes and locks a folder. It returns nil when another process swept
 // the folder away between the two.
 func newTemp(root *os.Root) (*temp, error) {

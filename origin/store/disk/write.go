@@ -65,6 +65,9 @@ func (s *Store) writeTemp(w write) (string, error) {
 	}
 	name := path.Join(t.dir, rand.Text())
 	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.dropTemp(t) // somebody cleaned up behind us: the next write makes it anew
+	}
 	if err != nil {
 		return "", err
 	}

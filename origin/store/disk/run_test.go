@@ -1,0 +1,57 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"longwave/origin/store"
+)
+
+// TestHang: an operation on a disk that hangs ends when its context does, also
+// when all slots are taken by such operations. When the disk answers, all is well.
+func TestHang(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := Open(Options{Dir: dir, InFlight: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		disk := make(chan struct{}) // closed when the disk answers
+		hang := func() (int, error) { <-disk; return 7, nil }
+		why := errors.New("the caller left")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		done := make(chan error)
+		for range 4 {
+			go func() {
+				_, err := run(ctx, s, hang)
+				done <- err
+			}()
+		}
+		synctest.Wait()
+		select {
+		case err := <-done:
+			t.Fatalf("returned before the disk and the caller: %v", err)
+		default:
+		}
+		cancel(why)
+		for range 4 {
+			if err := <-done; !errors.Is(err, why) {
+				t.Errorf("error %v, want %v", err, why)
+			}
+		}
+		synctest.Wait()
+		if n := len(s.slots); n != 2 {
+			t.Errorf("%d operations count as running, want the 2 that hang", n)
+		}
+		close(disk)
+		if v, err := run(t.Context(), s, hang); v != 7 || err != nil {
+			t.Errorf("after the disk came back: %d, %v", v, err)
+		}
+		if _, err := s.PutIf(t.Context(), "talk/index.m3u8", nil, store.Always); err != nil {
+			t.Error(err)
+		}
+	})
+}
