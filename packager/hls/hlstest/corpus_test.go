@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"longwave/packager/hls/hlstest"
 )
@@ -85,4 +88,59 @@ func scope(t *testing.T, rule string) hlstest.Scope {
 	}
 	t.Fatalf("no rule is called %s", rule)
 	return 0
+}
+
+// An archive holds versions of a playlist, by the second at which they come, or the
+// playlists of several renditions, by their URIs.
+func archive(t *testing.T, file string) []txtar.File {
+	t.Helper()
+	a := txtar.Parse(read(t, file))
+	if len(a.Comment) == 0 || len(a.Files) < 2 {
+		t.Fatalf("%s: not an archive of playlists", file)
+	}
+	return a.Files
+}
+
+func follow(t *testing.T, files []txtar.File) []hlstest.Violation {
+	t.Helper()
+	var f hlstest.Follower
+	var all []hlstest.Violation
+	for _, file := range files {
+		after, err := time.ParseDuration(file.Name + "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, f.Playlist(time.Unix(1_787_520_000, 0).Add(after), file.Data)...)
+	}
+	return all
+}
+
+func renditions(files []txtar.File) []hlstest.Violation {
+	lists := map[string][]byte{}
+	for _, file := range files {
+		lists[file.Name] = file.Data
+	}
+	return hlstest.CheckRenditions(lists)
+}
+
+func TestBrokenTogether(t *testing.T) {
+	for _, file := range glob(t, "testdata/broken/*.txtar") {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		t.Run(name, func(t *testing.T) {
+			files := archive(t, file)
+			if scope(t, name) == hlstest.OverTime {
+				breaks(t, name, follow(t, files))
+				return
+			}
+			breaks(t, name, renditions(files))
+			for _, f := range files {
+				clean(t, hlstest.Check(f.Data))
+			}
+		})
+	}
+}
+
+func TestGoodTogether(t *testing.T) {
+	clean(t, follow(t, archive(t, "testdata/good/sequence.txtar")))
+	clean(t, renditions(archive(t, "testdata/good/renditions.txtar")))
 }
