@@ -178,9 +178,16 @@ func RMS(x []float32) float32 {
 	if len(x) == 0 {
 		return 0
 	}
-	var sum float64
-	for _, v := range x {
-		sum += float64(v) * float64(v)
+	var a, b, c, d float64 // four sums wait for each other less than one for itself
+	rest := x
+	for ; len(rest) >= 4; rest = rest[4:] {
+		a += float64(rest[0]) * float64(rest[0])
+		b += float64(rest[1]) * float64(rest[1])
+		c += float64(rest[2]) * float64(rest[2])
+		d += float64(rest[3]) * float64(rest[3])
 	}
-	return float32(math.Sqrt(sum / float64(len(x))))
+	for _, v := range rest {
+		a += float64(v) * float64(v)
+	}
+	return float32(math.Sqrt((a + b + c + d) / float64(len(x))))
 }

@@ -42,6 +42,10 @@ func bessel0(x float64) float64 {
 	return sum
 }
 
+// lowPeak (-60 dBFS) is what is too low for its true peak to matter: there the
+// samples themselves are taken for it.
+const lowPeak = 1e-3
+
 // OvershootMost is how much higher than the samples around it a value between
 // two samples can be as [Oversample] sees it: sound under a limit by this factor
 // need not be looked at.
@@ -93,7 +97,9 @@ func (t *TruePeak) Add(x []float32) {
 	window := t.buf[:tail+n]
 	for from := pcm.Channels; from < n+pcm.Channels; from += group {
 		to := min(from+group, n+pcm.Channels)
-		if Top(window[from:to+tail-pcm.Channels])*OvershootMost <= t.max {
+		top := Top(window[from : to+tail-pcm.Channels])
+		if top*OvershootMost <= max(t.max, lowPeak) {
+			t.max = max(t.max, top)
 			continue
 		}
 		for i := from; i < to; i += pcm.Channels {
