@@ -58,6 +58,7 @@ var advice = map[string]struct {
 	"AccountProblem": {store.ErrRefused, "the account of bucket {bucket} has a problem: look into the provider's console"},
 
 	"InvalidAccessKeyId":    {store.ErrRefused, "{where} does not know the access key: renew the credentials, or correct the endpoint"},
+	"XAdminUserNotFound":    {store.ErrRefused, "{where} does not know the access key: renew the credentials, or correct the endpoint"}, // versitygw
 	"SignatureDoesNotMatch": {store.ErrRefused, "the secret key does not belong to the access key: put both in again"},
 	"InvalidSecurity":       {store.ErrRefused, "{where} does not accept the credentials: renew them"},
 	"ExpiredToken":          {store.ErrRefused, "the credentials have expired: renew them"},

@@ -27,7 +27,7 @@ const (
 	// defaultTries is how often an operation is tried. More is for the queue.
 	defaultTries = 3
 	// maxBackoff is the longest wait between tries, short against a segment.
-	maxBackoff = 500 * time.Millisecond
+	maxBackoff = 200 * time.Millisecond
 	// defaultRegion signs requests for servers that have no regions.
 	defaultRegion = "us-east-1"
 	// maxConns is the number of connections kept open: five renditions with
