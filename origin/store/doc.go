@@ -4,7 +4,7 @@
 //
 //	packager/push ──> Putter ┐            ┌─ memory
 //	origin ──────────> Getter ├── Store ───┼─ disk
-//	[Retain] ──> Lister, Deleter ┘         └─ s3
+//	[Retain] ────────> Sweeper ┘           └─ s3
 //
 // A store is a flat map from [Name] to bytes. What else an object has (media
 // type, caching, whether its bytes may ever change) follows from its name, so a

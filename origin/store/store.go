@@ -52,17 +52,13 @@ type Getter interface {
 	Head(ctx context.Context, n Name) (Info, error)
 }
 
-// A Lister says what is there.
-type Lister interface {
+// A Sweeper says what is there and removes it.
+type Sweeper interface {
 	// List yields the objects whose names begin with prefix and come after
 	// after, in the order of their bytes. An empty prefix and an empty after
 	// mean everything. The ETags may be missing. Files in the store that are not
 	// ours are listed too: see [Name.Check]. An error is the last thing yielded.
 	List(ctx context.Context, prefix string, after Name) iter.Seq2[Info, error]
-}
-
-// A Deleter removes objects.
-type Deleter interface {
 	// Delete removes the object; it is a success when there is none.
 	Delete(ctx context.Context, n Name) error
 }
@@ -72,8 +68,7 @@ type Deleter interface {
 type Store interface {
 	Putter
 	Getter
-	Lister
-	Deleter
+	Sweeper
 }
 
 // An ETag names a version of an object: equal ETags of one name mean equal bytes.

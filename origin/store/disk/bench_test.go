@@ -37,11 +37,7 @@ func BenchmarkPut(b *testing.B) {
 		{"playlist (flushed)", false, packager.Key{Kind: packager.Media}},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			s, err := disk.Open(disk.Options{Dir: b.TempDir(), Volatile: bb.volatile})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Cleanup(func() { s.Close() })
+			s := open(b, disk.Options{Dir: b.TempDir(), Volatile: bb.volatile})
 			b.ReportAllocs()
 			k := bb.key
 			k.Station, k.Rendition = "talk", "opus-48"

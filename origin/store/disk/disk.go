@@ -132,7 +132,7 @@ func (s *Store) PutIf(ctx context.Context, n store.Name, data []byte, c store.Co
 	etag, err := run(ctx, s, func() (store.ETag, error) {
 		etag, err := s.write(ctx, w)
 		if errors.Is(err, fs.ErrNotExist) { // to write, nothing need be there but the data folder
-			err = fmt.Errorf("%w: the data folder is gone; mount or make it, and restart: %v", store.ErrRefused, err)
+			err = fmt.Errorf("%w: the data folder is gone; mount or make it, and restart: %s", store.ErrRefused, err.Error())
 		}
 		return etag, err
 	})
@@ -199,7 +199,7 @@ func read(dir *os.Root, file string, n store.Name) (store.Object, error) {
 	}, nil
 }
 
-// Delete implements [store.Deleter].
+// Delete implements [store.Sweeper].
 func (s *Store) Delete(ctx context.Context, n store.Name) error {
 	if err := n.Check(); err != nil {
 		return fmt.Errorf("delete %q: %w", n, err)

@@ -198,11 +198,7 @@ func TestTwoStores(t *testing.T) {
 	n := store.Private("counter")
 	done := make(chan error, 2)
 	for range 2 {
-		s, err := disk.Open(disk.Options{Dir: dir})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Close() })
+		s := open(t, disk.Options{Dir: dir})
 		go func() {
 			for range 100 {
 				if _, err := store.Update(t.Context(), s, n, func(v *int) error { *v++; return nil }); err != nil {
@@ -233,11 +229,7 @@ func TestEscape(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(dir, "talk")); err != nil {
 		t.Fatal(err)
 	}
-	s, err := disk.Open(disk.Options{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := open(t, disk.Options{Dir: dir})
 	if o, err := s.Get(t.Context(), "talk/index.m3u8"); err == nil {
 		t.Errorf("got %q", o.Data)
 	}
@@ -270,11 +262,7 @@ func TestForeign(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "talk", "status.json"), 0o700); err != nil { // a folder in the way
 		t.Fatal(err)
 	}
-	s, err := disk.Open(disk.Options{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := open(t, disk.Options{Dir: dir})
 	var got []store.Name
 	for info, err := range s.List(t.Context(), "", "") {
 		if err != nil {
@@ -288,7 +276,7 @@ func TestForeign(t *testing.T) {
 	if _, err := s.Get(t.Context(), "talk/status.json"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("get a folder: %v", err)
 	}
-	_, err = s.PutIf(t.Context(), "talk/status.json", []byte("{}"), store.Always)
+	_, err := s.PutIf(t.Context(), "talk/status.json", []byte("{}"), store.Always)
 	if !errors.Is(err, store.ErrRefused) || !strings.Contains(err.Error(), "in the way") {
 		t.Errorf("put over a folder: %v", err)
 	}
@@ -296,11 +284,7 @@ func TestForeign(t *testing.T) {
 
 func TestProbe(t *testing.T) {
 	dir := t.TempDir()
-	s, err := disk.Open(disk.Options{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := open(t, disk.Options{Dir: dir})
 	r := s.Probe(t.Context())
 	if err := r.Err(); err != nil {
 		t.Error(err)

@@ -142,7 +142,11 @@ func checkKilled(t *testing.T, folder string, seen map[store.Name]bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for n := range seen {
 		o, err := s.Get(t.Context(), n)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 	"longwave/origin/store"
 )
 
-// List implements [store.Lister]. It lists regular files, also those that are
+// List implements [store.Sweeper]. It lists regular files, also those that are
 // not ours, but nothing whose name begins with a dot.
 func (s *Store) List(ctx context.Context, prefix string, after store.Name) iter.Seq2[store.Info, error] {
 	return func(yield func(store.Info, error) bool) {

@@ -18,9 +18,9 @@ func TestHang(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer s.Close()
 		disk := make(chan struct{}) // closed when the disk answers
-		hang := func() (int, error) { <-disk; return 7, nil }
+		answer := errors.New("the disk answers")
+		hang := func() (int, error) { <-disk; return 7, answer }
 		why := errors.New("the caller left")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		done := make(chan error)
@@ -47,10 +47,13 @@ func TestHang(t *testing.T) {
 			t.Errorf("%d operations count as running, want the 2 that hang", n)
 		}
 		close(disk)
-		if v, err := run(t.Context(), s, hang); v != 7 || err != nil {
+		if v, err := run(t.Context(), s, hang); v != 7 || !errors.Is(err, answer) {
 			t.Errorf("after the disk came back: %d, %v", v, err)
 		}
 		if _, err := s.PutIf(t.Context(), "talk/index.m3u8", nil, store.Always); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})

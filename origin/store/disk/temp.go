@@ -45,13 +45,11 @@ func (s *Store) openTemp() (*temp, error) {
 	}
 	for {
 		t, err := newTemp(s.root)
-		if err != nil {
-			return nil, err
+		if errors.Is(err, errSwept) {
+			continue
 		}
-		if t != nil {
-			s.temp = t
-			return t, nil
-		}
+		s.temp = t
+		return t, err
 	}
 }
 
@@ -65,8 +63,11 @@ func (s *Store) dropTemp(t *temp) {
 	}
 }
 
-// newTemp makes and locks a folder. It returns nil when another process swept
-// the folder away between the two.
+// errSwept says that another process took a folder that was made and not locked
+// yet for one that was left behind.
+var errSwept = errors.New("swept")
+
+// newTemp makes and locks a folder, or fails with errSwept.
 func newTemp(root *os.Root) (*temp, error) {
 	t := &temp{root: root, dir: path.Join(tempDir, rand.Text())}
 	if err := root.Mkdir(t.dir, 0o700); err != nil {
@@ -74,19 +75,15 @@ func newTemp(root *os.Root) (*temp, error) {
 	}
 	lock, err := lockDir(root, t.dir)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, nil
+		return nil, errSwept
 	}
 	if err != nil {
 		return nil, err
 	}
 	t.lock = lock
-	mine, err := lock.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if is, err := root.Stat(t.dir); err != nil || !os.SameFile(mine, is) {
+	if _, err := root.Stat(t.dir); err != nil { // no two folders ever have the same name
 		lock.Close()
-		return nil, nil
+		return nil, errSwept
 	}
 	return t, nil
 }

@@ -37,7 +37,7 @@ func (s *Store) write(ctx context.Context, w write) (store.ETag, error) {
 	if err != nil {
 		return "", err
 	}
-	defer s.root.Remove(tmp) // it has its name, or is of no use
+	defer func() { _ = s.root.Remove(tmp) }() // it has its name, or is of no use
 	dir, file := path.Split(w.name)
 	f, err := s.makeFolder(dir, w.flush)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Store) writeTemp(w write) (string, error) {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		s.root.Remove(name)
+		_ = s.root.Remove(name)
 		return "", err
 	}
 	return name, nil
@@ -134,15 +134,15 @@ func openFolder(root *os.Root, dir string) (*folder, error) {
 	}
 	d, err := r.Open(".")
 	if err != nil {
-		r.Close()
+		_ = r.Close()
 		return nil, err
 	}
 	return &folder{r, d}, nil
 }
 
 func (f *folder) close() {
-	f.dir.Close()
-	f.root.Close()
+	_ = f.dir.Close()
+	_ = f.root.Close()
 }
 
 // lockRetry is how long a writer waits before it tries a taken lock again. The

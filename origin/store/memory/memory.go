@@ -102,7 +102,7 @@ func (s *Store) get(ctx context.Context, n store.Name) (store.Object, error) {
 	return o, nil
 }
 
-// List implements [store.Lister]. It lists what was there when it began.
+// List implements [store.Sweeper]. It lists what was there when it began.
 func (s *Store) List(ctx context.Context, prefix string, after store.Name) iter.Seq2[store.Info, error] {
 	return func(yield func(store.Info, error) bool) {
 		if ctx.Err() != nil {
@@ -130,7 +130,7 @@ func (s *Store) list(prefix string, after store.Name) []store.Info {
 	return all
 }
 
-// Delete implements [store.Deleter].
+// Delete implements [store.Sweeper].
 func (s *Store) Delete(ctx context.Context, n store.Name) error {
 	if err := n.Check(); err != nil {
 		return fmt.Errorf("delete %q: %w", n, err)

@@ -99,10 +99,9 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	if a, ok := advice[e.Code]; ok {
 		e.kind, e.text = a.kind, s.names(a.text)
 	} else {
-		e.kind, e.text = s.unknown(err, e.Code)
+		e.text, e.kind = s.unknown(err, e.Code)
 	}
-	var resp *awshttp.ResponseError
-	if errors.As(err, &resp) {
+	if resp, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		e.RequestID = resp.ServiceRequestID()
 		if region := resp.Response.Header.Get("X-Amz-Bucket-Region"); region != "" && region != s.opts.Region {
 			e.text = fmt.Sprintf("bucket %q is in region %s, not %s: correct the region", s.opts.Bucket, region, s.opts.Region)
@@ -121,7 +120,7 @@ func (s *Store) names(text string) string {
 }
 
 // unknown says what it can of an error that has no code in the table.
-func (s *Store) unknown(err error, code string) (kind error, text string) {
+func (s *Store) unknown(err error, code string) (text string, kind error) {
 	var (
 		dns       *net.DNSError
 		network   net.Error
@@ -131,19 +130,19 @@ func (s *Store) unknown(err error, code string) (kind error, text string) {
 	)
 	switch {
 	case code != "":
-		return nil, fmt.Sprintf("%s answers %s, status %d", s.where(), code, status(err))
+		return fmt.Sprintf("%s answers %s, status %d", s.where(), code, status(err)), nil
 	case status(err) != 0:
-		return nil, fmt.Sprintf("%s answers with status %d %s", s.where(), status(err), http.StatusText(status(err)))
+		return fmt.Sprintf("%s answers with status %d %s", s.where(), status(err), http.StatusText(status(err))), nil
 	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid):
-		return store.ErrRefused, fmt.Sprintf("the certificate of %s is not to be trusted: %v", s.where(), innermost(err))
+		return fmt.Sprintf("the certificate of %s is not to be trusted: %v", s.where(), innermost(err)), store.ErrRefused
 	case errors.As(err, &dns):
-		return nil, fmt.Sprintf("the name of %s cannot be resolved: correct the endpoint, or look at the network", s.where())
+		return fmt.Sprintf("the name of %s cannot be resolved: correct the endpoint, or look at the network", s.where()), nil
 	case strings.Contains(err.Error(), "get credentials"), strings.Contains(err.Error(), "refresh cached credentials"):
-		return store.ErrRefused, "no credentials: give a credentials file, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+		return "no credentials: give a credentials file, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", store.ErrRefused
 	case errors.As(err, &network):
-		return nil, fmt.Sprintf("cannot reach %s: %v", s.where(), innermost(err))
+		return fmt.Sprintf("cannot reach %s: %v", s.where(), innermost(err)), nil
 	}
-	return nil, fmt.Sprintf("talking to %s: %v", s.where(), innermost(err))
+	return fmt.Sprintf("talking to %s: %v", s.where(), innermost(err)), nil
 }
 
 // innermost returns the error at the end of the chain: the one that says what
@@ -165,8 +164,7 @@ func isMissing(err error) bool {
 
 // code returns the server's error code, empty when there is none.
 func code(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
 	return ""
@@ -174,8 +172,7 @@ func code(err error) string {
 
 // status returns the HTTP status of the answer, 0 when there was none.
 func status(err error) int {
-	var resp *awshttp.ResponseError
-	if errors.As(err, &resp) {
+	if resp, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		return resp.HTTPStatusCode()
 	}
 	return 0

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -165,7 +166,7 @@ func TestPasses(t *testing.T) {
 		{"connection cut", cut},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, address := before(t, srv, func(p *proxy, w http.ResponseWriter, r *http.Request) bool {
+			_, address := before(t, srv, func(p *proxy, w http.ResponseWriter, _ *http.Request) bool {
 				if !p.first("PUT If-None-Match") {
 					return false
 				}
@@ -356,7 +357,7 @@ func TestCodes(t *testing.T) {
 			t.Errorf("%s: %v; want one line that says %q", tt.code, err, tt.want)
 		}
 		for _, kind := range []error{store.ErrRefused, store.ErrFull, store.ErrNotFound, store.ErrConflict} {
-			if got, want := errors.Is(err, kind), kind == tt.kind; got != want {
+			if got, want := errors.Is(err, kind), errors.Is(tt.kind, kind); got != want {
 				t.Errorf("%s: wraps %q: %v, want %v", tt.code, kind, got, want)
 			}
 		}
@@ -371,9 +372,7 @@ func TestProbe(t *testing.T) {
 		return func(p *proxy, w http.ResponseWriter, r *http.Request) bool {
 			rec := httptest.NewRecorder()
 			p.ReverseProxy.ServeHTTP(rec, r)
-			for k, v := range rec.Header() {
-				w.Header()[k] = v
-			}
+			maps.Copy(w.Header(), rec.Header())
 			w.Header().Del(header)
 			if r.Method == http.MethodHead {
 				w.Header().Set("Content-Length", strconv.Itoa(len(`{"probe":1}`)))

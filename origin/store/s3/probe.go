@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -168,10 +169,10 @@ func (p *probe) put(ctx context.Context, in *s3.PutObjectInput) error {
 }
 
 func (p *probe) mustFail(ctx context.Context, header string, in *s3.PutObjectInput) {
-	switch err := p.put(ctx, in); err {
-	case store.ErrConflict:
+	switch err := p.put(ctx, in); {
+	case errors.Is(err, store.ErrConflict):
 		p.report.Add(header, store.Good, "honoured")
-	case nil:
+	case err == nil:
 		p.report.Add(header, store.Fatal, "ignored: two writers would overwrite each other unseen; "+
 			"set single_writer if there is one, or use another provider")
 	default:

@@ -49,6 +49,7 @@ func (s *Store) put(ctx context.Context, n store.Name, data []byte, mode store.M
 		in.IfNoneMatch = aws.String("*")
 	case store.Compare:
 		in.IfMatch = (*string)(&want)
+	case store.Replace:
 	}
 	if mode == store.Create || mode == store.Compare {
 		in.Metadata = map[string]string{writeIDKey: rand.Text()}
@@ -138,6 +139,7 @@ func (s *Store) putAlone(ctx context.Context, n store.Name, data []byte, mode st
 		if is.ETag != want { // Create wants none
 			return "", store.ErrConflict
 		}
+	case store.Replace:
 	}
 	out, err := s.client.PutObject(ctx, s.input(n, data))
 	if err != nil {

@@ -89,7 +89,7 @@ func (s *Store) head(ctx context.Context, n store.Name) (store.Info, error) {
 // errLeft says that the reader of a list has left it.
 var errLeft = errors.New("left")
 
-// List implements [store.Lister]. A page of 1,000 names costs one request.
+// List implements [store.Sweeper]. A page of 1,000 names costs one request.
 func (s *Store) List(ctx context.Context, prefix string, after store.Name) iter.Seq2[store.Info, error] {
 	return func(yield func(store.Info, error) bool) {
 		if !listable(prefix) {
@@ -148,7 +148,7 @@ func (s *Store) page(ctx context.Context, pages *s3.ListObjectsV2Paginator, yiel
 	return nil
 }
 
-// Delete implements [store.Deleter].
+// Delete implements [store.Sweeper].
 func (s *Store) Delete(ctx context.Context, n store.Name) error {
 	if err := n.Check(); err != nil {
 		return fmt.Errorf("delete %q: %w", n, err)

@@ -34,15 +34,15 @@ const (
 var (
 	// Sound is no fault.
 	Sound = Fault{}
-	// Lost: the operation fails and nothing was done.
+	// Lost is an operation that fails, and nothing was done.
 	Lost = Fault{kind: lost}
-	// StoredButLost: the operation is done, and reported as failed.
+	// StoredButLost is an operation that is done, and reported as failed.
 	StoredButLost = Fault{kind: storedButLost}
-	// Hang: nothing is done, and the answer comes when the context ends.
+	// Hang is no answer until the context ends, and nothing is done.
 	Hang = Fault{kind: hang}
-	// Full: the disk is full.
+	// Full is a full disk.
 	Full = Fault{kind: full}
-	// Refused: the credentials have expired.
+	// Refused are credentials that have expired.
 	Refused = Fault{kind: refused}
 )
 
@@ -125,6 +125,7 @@ func (f *Faulty) do(ctx context.Context, op Operation, n store.Name, run func() 
 		return fail(fmt.Errorf("%w: %w", store.ErrFull, syscall.ENOSPC))
 	case refused:
 		return fail(fmt.Errorf("%w: the credentials have expired", store.ErrRefused))
+	case sound:
 	}
 	return run()
 }
@@ -170,7 +171,7 @@ func (f *Faulty) Head(ctx context.Context, n store.Name) (info store.Info, err e
 	return info, nil
 }
 
-// List implements [store.Lister]. A list that fails does so before its first name.
+// List implements [store.Sweeper]. A list that fails does so before its first name.
 func (f *Faulty) List(ctx context.Context, prefix string, after store.Name) iter.Seq2[store.Info, error] {
 	return func(yield func(store.Info, error) bool) {
 		if err := f.do(ctx, List, store.Name(prefix), func() error { return nil }); err != nil {
@@ -181,7 +182,7 @@ func (f *Faulty) List(ctx context.Context, prefix string, after store.Name) iter
 	}
 }
 
-// Delete implements [store.Deleter].
+// Delete implements [store.Sweeper].
 func (f *Faulty) Delete(ctx context.Context, n store.Name) error {
 	return f.do(ctx, Delete, n, func() error { return f.Store.Delete(ctx, n) })
 }

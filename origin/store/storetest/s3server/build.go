@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -58,7 +57,7 @@ func Build(ctx context.Context) (string, error) {
 
 func build(ctx context.Context, dir, bin string) error {
 	part := fmt.Sprintf("%s.%d", bin, os.Getpid())
-	defer os.Remove(part)
+	defer func() { _ = os.Remove(part) }() // renamed when all is well
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", part, ".")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOWORK=off", "CGO_ENABLED=0")
@@ -91,7 +90,7 @@ func sourceDir() (string, error) {
 
 func binaryName(dir string) (string, error) {
 	h := sha256.New()
-	io.WriteString(h, runtime.Version())
+	h.Write([]byte(runtime.Version()))
 	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
