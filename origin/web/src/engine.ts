@@ -9,9 +9,8 @@ import Hls, {
   type LoadPolicy,
 } from 'hls.js';
 import { limits } from './controller';
-import { onAirAt } from './marks';
+import { nothing, nowAt, type Now } from './marks';
 import { bufferAhead, type Attempt, type Failure, type Session, type Status } from './session';
-import type { OnAir } from './states';
 
 export const isSupported = (): boolean => Hls.isSupported();
 
@@ -106,15 +105,14 @@ class HlsSession implements Session {
       part: details.partTarget,
       edge: edgeOf(details),
       bitrate: this.hls.levels[this.hls.currentLevel]?.bitrate ?? 0,
-      onAir: this.onAir(details),
+      now: this.now(details),
     };
   }
 
-  private onAir(details: LevelDetails): OnAir {
+  private now(details: LevelDetails): Now {
     const at = this.hls.playingDate;
-    if (!at) return 'unknown';
-    const ranges = Object.values(details.dateRanges).filter((r) => r !== undefined);
-    return onAirAt(ranges, at);
+    if (!at) return nothing;
+    return nowAt(Object.values(details.dateRanges).filter((r) => r !== undefined), at);
   }
 
   jump(): void {

@@ -1,4 +1,5 @@
-// What the playlist's EXT-X-DATERANGEs say about the sound at an instant.
+// What the playlist's EXT-X-DATERANGEs say about the sound at an instant. The
+// classes are the packager's (packager/marks.go).
 import type { OnAir } from './states';
 
 export interface Range {
@@ -8,17 +9,28 @@ export interface Range {
   readonly attr: Readonly<Record<string, string | undefined>>;
 }
 
-/** The CLASS of ranges that say what is on air; X-STATE says which. */
-export const ON_AIR_CLASS = 'longwave.onair';
-
-/** What is on air at an instant: the newest range of the class that holds it. */
-export function onAirAt(ranges: Iterable<Range>, at: Date): OnAir {
-  let newest: Range | null = null;
-  for (const range of ranges) {
-    const over = range.endDate !== null && range.endDate <= at;
-    if (range.class !== ON_AIR_CLASS || range.startDate > at || over) continue;
-    if (!newest || range.startDate >= newest.startDate) newest = range;
-  }
-  const state = newest?.attr['X-STATE'];
-  return state === 'live' || state === 'hold' ? state : 'unknown';
+export interface Now {
+  readonly onAir: OnAir;
+  /** Of what is on air; empty where the programme does not say. */
+  readonly title: string;
+  /** The names of who speaks, in the order in which they began. */
+  readonly speakers: readonly string[];
 }
+
+/** What holds at an instant. Of a class of which one holds at a time the newest range counts. */
+export function nowAt(ranges: Iterable<Range>, at: Date): Now {
+  const holding = [...ranges]
+    .filter((r) => r.startDate <= at && !(r.endDate && r.endDate <= at))
+    .sort((a, b) => a.startDate.getTime() - b.startDate.getTime());
+  const newest = (name: string, attribute: string): string =>
+    holding.filter((r) => r.class === name).at(-1)?.attr[attribute] ?? '';
+  const state = newest('longwave.onair', 'X-STATE');
+  const speaking = holding.filter((r) => r.class === 'longwave.speaker').map((r) => r.attr['X-SPEAKER'] ?? '');
+  return {
+    onAir: state === 'live' || state === 'hold' ? state : 'unknown',
+    title: newest('longwave.title', 'X-TITLE'),
+    speakers: [...new Set(speaking.filter((name) => name !== ''))],
+  };
+}
+
+export const nothing: Now = { onAir: 'unknown', title: '', speakers: [] };

@@ -1,6 +1,7 @@
 // Playing by the browser itself, where there is no Media Source Extensions: old
 // iPhones. It tells neither latency nor edge, so the player only watches whether
 // sound advances.
+import { nothing } from './marks';
 import { bufferAhead, type Attempt, type Session, type Status } from './session';
 
 export function playNative({ audio, source, hooks }: Attempt): Session {
@@ -23,7 +24,7 @@ export function playNative({ audio, source, hooks }: Attempt): Session {
     part: 0,
     edge: null,
     bitrate: 0,
-    onAir: 'unknown',
+    now: nothing,
   });
   const stop = (): void => {
     listeners.abort();

@@ -1,6 +1,7 @@
 // The page's script: finds the elements, fits the words to the browser's
 // language, and connects player and page.
 import { choose, fill, languages, type Key, type Strings } from './i18n';
+import { nothing, type Now } from './marks';
 import { playNative } from './native';
 import { Player } from './player';
 import type { Attempt, Session, Status } from './session';
@@ -41,6 +42,7 @@ class Page {
   private readonly volume = find<HTMLInputElement>('#volume');
   private readonly words: Strings;
   private readonly seconds: Intl.NumberFormat;
+  private readonly names: Intl.ListFormat;
   private shownAt = -Infinity;
   private probe: number | undefined;
 
@@ -48,6 +50,7 @@ class Page {
     const language = choose(navigator.languages, document.documentElement.lang);
     this.words = languages[language] ?? languages['en']!;
     this.seconds = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    this.names = new Intl.ListFormat(language, { type: 'conjunction' });
     document.documentElement.lang = language;
     find<HTMLElement>('#controls').hidden = false;
     for (const element of document.querySelectorAll<HTMLElement>('[data-word]')) {
@@ -143,6 +146,7 @@ class Page {
     const v = view(state);
     const { root, button } = this;
     this.say(v.sentence);
+    root.dataset['sentence'] = v.sentence;
     root.dataset['phase'] = v.phase;
     root.dataset['dot'] = v.dot;
     if (root.dataset['button'] !== v.button) {
@@ -152,8 +156,17 @@ class Page {
         navigator.mediaSession.playbackState = v.button === 'pause' ? 'playing' : 'paused';
       }
     }
+    this.showNow(v.showBehind ? (status?.now ?? nothing) : nothing);
     this.showBehind(v.showBehind ? (status?.latency ?? null) : null);
     this.tell(v.phase, state, status);
+  }
+
+  // Who speaks, else what it is called. Text only: it comes from outside.
+  private showNow({ speakers, title }: Now): void {
+    const element = find<HTMLElement>('#now');
+    const names = this.names.format(speakers);
+    const words = names ? fill(speakers.length === 1 ? this.words.speaks : this.words.speak, { names }) : title;
+    if (element.textContent !== words) element.textContent = words;
   }
 
   private say(sentence: Key): void {

@@ -3,7 +3,7 @@
 // to the live edge, and starts again by itself after any outage.
 import { attemptMs, rate, retryDelayMs, shouldJump } from './controller';
 import type { Attempt, Failure, Session, Status } from './session';
-import { initial, reduce, type Event, type State } from './states';
+import { initial, phase, reduce, type Event, type State } from './states';
 
 /** How often the player looks, in milliseconds. */
 export const TICK_MS = 200;
@@ -28,7 +28,7 @@ export interface Options {
 export class Player {
   private state: State = initial;
   private session: Session | null = null;
-  private timer: number | undefined;
+  private timer: ReturnType<typeof setInterval> | undefined;
   private source = 0;
 
   // The attempt that runs.
@@ -61,12 +61,12 @@ export class Player {
     this.lastEdge = null;
     this.soundAt = this.now();
     this.begin();
-    this.timer = window.setInterval(() => this.look(), TICK_MS);
+    this.timer = setInterval(() => this.look(), TICK_MS);
   }
 
   /** Stops sound and every request. The next play begins at the live edge. */
   pause(): void {
-    window.clearInterval(this.timer);
+    clearInterval(this.timer);
     this.dispatch({ type: 'pause' });
     this.end();
     this.options.audio.pause();
@@ -74,8 +74,9 @@ export class Player {
   }
 
   toggle(): void {
-    if (this.state.wanted) this.pause();
-    else this.play();
+    if (!this.state.wanted) this.play();
+    else if (phase(this.state) === 'ended') this.hurry();
+    else this.pause();
   }
 
   dispatch(event: Event): void {
@@ -140,9 +141,12 @@ export class Player {
   private ended(): void {
     if (this.state.station !== 'ended') this.dispatch({ type: 'station', station: 'ended' });
     this.plan();
+    // What is in hand is played to its end, but what ended before is not begun.
+    if (!this.state.heard) queueMicrotask(() => this.end());
   }
 
   private failed(why: Failure): void {
+    if (this.retryAt !== null) return; // known already
     if (why === 'absent') {
       if (this.options.sources.length > 1 && this.state.station !== 'present') this.source++;
       this.dispatch({ type: 'station', station: 'absent' });
@@ -185,8 +189,10 @@ export class Player {
       this.failures = 0;
     }
     if (!this.state.sounding) this.dispatch({ type: 'sound' });
-    if (status && status.onAir !== this.state.onAir) this.dispatch({ type: 'onair', onAir: status.onAir });
-    if (status) this.lastEdge = status.edge;
+    if (!status) return;
+    this.lastEdge = status.edge;
+    const { onAir } = status.now;
+    if (onAir !== this.state.onAir) this.dispatch({ type: 'onair', onAir });
   }
 
   private recover(now: number, silentMs: number, status: Status | null): void {

@@ -1,6 +1,6 @@
 // What the player needs of one attempt at playing, whoever plays: hls.js or the
 // browser itself.
-import type { OnAir } from './states';
+import type { Now } from './marks';
 
 export interface Status {
   /** Seconds behind the live edge; null where the browser does not tell. */
@@ -15,7 +15,8 @@ export interface Status {
   readonly edge: number | null;
   /** Bits per second of the rendition that is heard; 0 when unknown. */
   readonly bitrate: number;
-  readonly onAir: OnAir;
+  /** What the playlist says about the place that is heard. */
+  readonly now: Now;
 }
 
 /** Why a session gave up: no such playlist, requests failed, or decoding did. */

@@ -61,6 +61,8 @@ export function reduce(state: State, event: Event): State {
     case 'silence':
       return state.wanted ? { ...state, sounding: false, overdue: true } : state;
     case 'station':
+      // The playlists of what has ended stay: only sound shows that it goes on.
+      if (state.station === 'ended' && event.station === 'present') return state;
       return { ...state, station: event.station };
     case 'network':
       return { ...state, online: event.online };
@@ -80,24 +82,27 @@ export function phase(state: State): Phase {
   return heard || overdue ? 'reconnecting' : 'starting';
 }
 
+export type Dot = 'none' | 'air' | 'sound' | 'waiting';
+
 export interface View {
   readonly phase: Phase;
   readonly sentence: Key;
-  /** air is red and means "on air", nothing else is. */
-  readonly dot: 'none' | 'air' | 'waiting';
+  /** air is red and means "on air": nothing else is. */
+  readonly dot: Dot;
   readonly button: 'play' | 'pause';
   readonly showBehind: boolean;
 }
 
-const sentences: Readonly<Record<OnAir, Key>> = { unknown: 'playing', live: 'live', hold: 'hold' };
+const heard: Readonly<Record<OnAir, { readonly sentence: Key; readonly dot: Dot }>> = {
+  unknown: { sentence: 'playing', dot: 'sound' },
+  live: { sentence: 'live', dot: 'air' },
+  hold: { sentence: 'hold', dot: 'waiting' },
+};
 
 export function view(state: State): View {
   const p = phase(state);
-  const button = state.wanted ? 'pause' : 'play';
-  if (p === 'playing') {
-    const dot = state.onAir === 'live' ? 'air' : 'waiting';
-    return { phase: p, sentence: sentences[state.onAir], dot, button, showBehind: true };
-  }
+  if (p === 'playing') return { phase: p, ...heard[state.onAir], button: 'pause', showBehind: true };
   const quiet = p === 'idle' || p === 'absent' || p === 'ended';
+  const button = state.wanted && p !== 'ended' ? 'pause' : 'play';
   return { phase: p, sentence: p, dot: quiet ? 'none' : 'waiting', button, showBehind: false };
 }

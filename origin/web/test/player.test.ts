@@ -1,0 +1,210 @@
+// The player against a line that fails in every way, in simulated time.
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+import { Player } from '../src/player';
+import { nothing } from '../src/marks';
+import type { Attempt, Failure, Session, Status } from '../src/session';
+import { phase, type State } from '../src/states';
+
+type Line = 'up' | 'hung' | 'frozen' | 'ended' | Failure;
+
+/** A media element and a line, as far as the player sees them. */
+class World {
+  line: Line = 'up';
+  now = 0;
+  attempts: number[] = [];
+  sources: string[] = [];
+  retries = 0;
+  phase = '';
+  state: State | null = null;
+  private buffer = 0;
+  private attempt: Attempt | null = null;
+  private edge = 0;
+  readonly audio = Object.assign(new EventTarget(), {
+    currentTime: 0,
+    seeking: false,
+    paused: true,
+    ended: false,
+    readyState: 0,
+    playbackRate: 1,
+    play: () => {
+      this.audio.paused = false;
+      return this.blocked ? Promise.reject(new DOMException('', 'NotAllowedError')) : Promise.resolve();
+    },
+    pause: () => {
+      this.audio.paused = true;
+    },
+  });
+
+  constructor(readonly blocked = false) {}
+
+  begin = (attempt: Attempt): Session => {
+    this.attempts.push(this.now);
+    this.sources.push(attempt.source);
+    this.attempt = attempt;
+    this.buffer = 0;
+    return {
+      status: () => this.status(),
+      jump: () => undefined,
+      retry: () => void this.retries++,
+      stop: () => {
+        this.attempt = null;
+        this.buffer = 0;
+      },
+    };
+  };
+
+  private status(): Status | null {
+    if (!this.attempt) return null;
+    return { latency: 1.3, target: 1.28, buffer: this.buffer, part: 0.32, edge: this.edge, bitrate: 0, now: nothing };
+  }
+
+  // 100 ms of the world: sound in hand is played, the line does what it does.
+  step(): void {
+    const played = Math.min(0.1, this.buffer);
+    this.buffer -= played;
+    if (!this.audio.paused) this.audio.currentTime += played;
+    const hooks = this.attempt?.hooks;
+    if (this.line === 'up') {
+      this.edge++;
+      this.buffer = Math.min(1.3, this.buffer + 0.5);
+      hooks?.found();
+      hooks?.moved();
+    } else if (this.line === 'ended') hooks?.ended();
+    else if (this.line !== 'hung' && this.line !== 'frozen') hooks?.failed(this.line);
+    if (!this.attempt) this.buffer = 0;
+  }
+}
+
+function open(world: World, sources = ['opus.m3u8', 'index.m3u8']): Player {
+  return new Player({
+    audio: world.audio as unknown as HTMLAudioElement,
+    sources,
+    begin: world.begin,
+    changed: (state) => {
+      world.state = state;
+      world.phase = phase(state);
+    },
+    now: () => world.now,
+    random: () => 0.5,
+  });
+}
+
+/** Lets time pass; returns how long it was silent, in milliseconds. */
+function pass(world: World, seconds: number): number {
+  let silent = 0;
+  for (let i = 0; i < seconds * 10; i++) {
+    const before = world.audio.currentTime;
+    world.now += 100;
+    world.step();
+    mock.timers.tick(100);
+    if (world.audio.currentTime === before) silent += 100;
+  }
+  return silent;
+}
+
+function scene(name: string, run: () => void | Promise<void>): void {
+  test(name, async () => {
+    mock.timers.enable({ apis: ['setInterval'] });
+    try {
+      await run();
+    } finally {
+      mock.timers.reset();
+    }
+  });
+}
+
+for (const line of ['network', 'absent', 'media', 'hung', 'frozen', 'ended'] as const) {
+  for (const seconds of [1, 10, 60, 3600]) {
+    scene(`${line} for ${seconds} s: sound comes back by itself`, () => {
+      const world = new World();
+      open(world).play();
+      pass(world, 5);
+      assert.equal(world.phase, 'playing');
+      world.line = line;
+      pass(world, seconds);
+      world.line = 'up';
+      pass(world, 25);
+      assert.equal(world.phase, 'playing');
+      assert.equal(pass(world, 5), 0, 'and stays');
+      assert.ok(world.attempts.length < 12 + seconds / 4, `${world.attempts.length} attempts`);
+    });
+  }
+}
+
+scene('after a short outage the silence is short', () => {
+  const world = new World();
+  open(world).play();
+  pass(world, 5);
+  world.line = 'network';
+  pass(world, 3);
+  world.line = 'up';
+  const silent = pass(world, 10);
+  assert.ok(silent < 2000, `${silent} ms of silence after the line came back`);
+});
+
+scene('a hiccup is bridged with the sound in hand', () => {
+  const world = new World();
+  open(world).play();
+  pass(world, 5);
+  world.line = 'network';
+  const silent = pass(world, 0.8);
+  world.line = 'up';
+  assert.equal(silent + pass(world, 5), 0);
+  assert.equal(world.attempts.length, 1, 'nothing was begun anew');
+  assert.ok(world.retries > 0);
+});
+
+scene('what is missing at first is waited for, and the other list is tried', () => {
+  const world = new World();
+  world.line = 'absent';
+  open(world).play();
+  pass(world, 20);
+  assert.equal(world.phase, 'waiting');
+  assert.deepEqual([...new Set(world.sources)].sort(), ['index.m3u8', 'opus.m3u8']);
+  world.line = 'up';
+  pass(world, 15);
+  assert.equal(world.phase, 'playing');
+});
+
+scene('pause ends every attempt', () => {
+  const world = new World();
+  const player = open(world);
+  player.play();
+  pass(world, 2);
+  world.line = 'network';
+  pass(world, 5);
+  player.pause();
+  const before = world.attempts.length;
+  pass(world, 60);
+  assert.equal(world.attempts.length, before);
+  assert.equal(world.phase, 'idle');
+});
+
+scene('a pause from outside is the listener’s', () => {
+  const world = new World();
+  open(world).play();
+  pass(world, 2);
+  world.audio.readyState = 4;
+  world.audio.dispatchEvent(new Event('pause'));
+  assert.equal(world.phase, 'idle');
+});
+
+scene('a blocked first play is just the button', async () => {
+  const world = new World(true);
+  open(world).play();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(world.phase, 'idle');
+});
+
+scene('the line is back: no more waiting', () => {
+  const world = new World();
+  const player = open(world);
+  player.play();
+  pass(world, 2);
+  world.line = 'network';
+  pass(world, 120);
+  world.line = 'up';
+  player.hurry();
+  assert.ok(pass(world, 2) < 1000);
+});

@@ -1,0 +1,97 @@
+// Brings the page into each of its states by what it meets on the line, never by
+// reaching into it. Used by the screenshots and by the tests.
+
+const playlists = /\.m3u8(\?|$)/;
+const anything = /\.(m3u8|m4s|mp4)(\?|$)/;
+
+const press = (page) => page.click('#toggle');
+const phase = (page, name) => page.waitForSelector(`#player[data-phase="${name}"]`, { timeout: 20_000 });
+const fail = (page, what, deed) => page.route(what, deed);
+const absent = (route) => route.fulfill({ status: 404, body: '' });
+
+/** Lets playlists through with lines added at their end. */
+async function addToMedia(page, lines) {
+  await page.route(/live\.m3u8(\?|$)/, async (route) => {
+    try {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, body: `${await answer.text()}${lines}\n` });
+    } catch {
+      await route.abort().catch(() => {}); // the page was closed meanwhile
+    }
+  });
+}
+
+const mark = (name, attribute, value) =>
+  `#EXT-X-DATERANGE:ID="${name}-1",CLASS="longwave.${name}",START-DATE="2020-01-01T00:00:00.000Z",${attribute}="${value}"`;
+const onAir = (state) => mark('onair', 'X-STATE', state);
+const speaker = mark('speaker', 'X-SPEAKER', 'Guest 1');
+
+async function playing(page) {
+  await press(page);
+  await phase(page, 'playing');
+}
+
+/** Each state: before opens the page's world, after leads to the state. */
+export const states = {
+  idle: { after: (page) => phase(page, 'idle') },
+  starting: {
+    before: (page) => fail(page, playlists, () => {}),
+    after: async (page) => {
+      await press(page);
+      await phase(page, 'starting');
+    },
+  },
+  live: { before: (page) => addToMedia(page, `${onAir('live')}\n${speaker}`), after: playing, settle: 1500 },
+  hold: { before: (page) => addToMedia(page, onAir('hold')), after: playing, settle: 1500 },
+  playing: { after: playing, settle: 1500 },
+  reconnecting: {
+    after: async (page) => {
+      await playing(page);
+      await fail(page, anything, (route) => route.abort('connectionrefused'));
+      await phase(page, 'reconnecting');
+    },
+  },
+  offline: {
+    after: async (page) => {
+      await playing(page);
+      await page.context().setOffline(true);
+      await phase(page, 'offline');
+    },
+  },
+  absent: { before: (page) => fail(page, playlists, absent), after: (page) => phase(page, 'absent') },
+  waiting: {
+    before: (page) => fail(page, playlists, absent),
+    after: async (page) => {
+      await phase(page, 'absent');
+      await press(page);
+      await phase(page, 'waiting');
+    },
+  },
+  ended: {
+    before: (page) => addToMedia(page, '#EXT-X-ENDLIST'),
+    after: async (page) => {
+      await press(page);
+      await phase(page, 'ended');
+    },
+  },
+  unsupported: {
+    before: (page) =>
+      page.addInitScript(() => {
+        delete window.MediaSource;
+        delete window.ManagedMediaSource;
+        HTMLMediaElement.prototype.canPlayType = () => '';
+      }),
+    after: (page) => page.waitForFunction(() => document.querySelector('#state')?.textContent?.includes('browser') || document.querySelector('#state')?.textContent?.includes('Browser')),
+  },
+};
+
+/** Opens url in a new page of the context and leads it to a state. */
+export async function lead(context, url, name) {
+  const { before, after, settle = 0 } = states[name];
+  const page = await context.newPage();
+  await before?.(page);
+  await page.goto(url);
+  await after(page);
+  await page.waitForTimeout(settle);
+  return page;
+}
