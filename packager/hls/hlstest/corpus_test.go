@@ -144,3 +144,29 @@ func TestGoodTogether(t *testing.T) {
 	clean(t, follow(t, archive(t, "testdata/good/sequence.txtar")))
 	clean(t, renditions(archive(t, "testdata/good/renditions.txtar")))
 }
+
+// Whatever a server answers, the judge only judges.
+func FuzzCheck(f *testing.F) {
+	for _, pattern := range []string{"testdata/good/*.m3u8", "testdata/good/multivariant/*.m3u8", "testdata/broken/*.m3u8"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			f.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(b, b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		hlstest.Check(a)
+		hlstest.CheckMultivariant(a)
+		var fo hlstest.Follower
+		for i, list := range [][]byte{a, b, a} {
+			fo.Playlist(time.Unix(int64(i), 0), list)
+		}
+		hlstest.CheckRenditions(map[string][]byte{"a": a, "b/c": b})
+	})
+}
