@@ -106,3 +106,16 @@ func BenchmarkPart(b *testing.B) {
 		buf = p.Append(buf[:0])
 	}
 }
+
+func TestMove(t *testing.T) {
+	segment := func(at pcm.Pos, seq uint32) []byte {
+		a := cmaf.Part{Sequence: seq, Pos: at, Sizes: []uint32{3, 1}, Data: []byte("abcd"), First: true}
+		b := cmaf.Part{Sequence: seq + 1, Pos: at + 1920, Sizes: []uint32{2}, Data: []byte("ef")}
+		return b.Append(a.Append(nil))
+	}
+	got := segment(pos, 12)
+	cmaf.Move(got, pos+92_160, 18)
+	if diff := cmp.Diff(segment(pos+92_160, 18), got); diff != "" {
+		t.Error(diff)
+	}
+}

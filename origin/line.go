@@ -1,0 +1,127 @@
+package origin
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"longwave/packager"
+	"longwave/packager/hls"
+)
+
+// A snapshot is a version of a media playlist, rendered. It never changes.
+type snapshot struct {
+	media       *hls.Media
+	hint        string // the file that a preload hint names
+	full, delta *file
+	fullBlock   *file         // full and delta, as answers to blocking requests
+	deltaBlock  *file         // nil where there is no delta
+	next        chan struct{} // closed when there is a newer snapshot
+	at          time.Time     // when it became the newest
+}
+
+// A line is one rendition of a station.
+type line struct {
+	edge atomic.Pointer[snapshot] // nil before the first playlist
+
+	putMu   sync.Mutex // held by put: one at a time
+	filesMu sync.RWMutex
+	files   map[string]*file // by the last element of the key; guarded by filesMu
+	order   []packager.Key   // of files, oldest first; guarded by putMu
+}
+
+func newLine() *line { return &line{files: map[string]*file{}} }
+
+// file returns an object of the line, or nil.
+func (l *line) file(name string) *file {
+	l.filesMu.RLock()
+	f := l.files[name]
+	l.filesMu.RUnlock()
+	return f
+}
+
+// put takes an object in. A playlist wakes everybody who waits for it.
+func (l *line) put(o packager.Object) error {
+	l.putMu.Lock()
+	defer l.putMu.Unlock()
+	if o.Key.Kind != packager.Media {
+		l.add(o.Key, newFile(o))
+		return nil
+	}
+	s, err := newSnapshot(o)
+	if err != nil {
+		return err
+	}
+	old := l.edge.Swap(s)
+	if old != nil {
+		close(old.next)
+	}
+	l.forget(s.media)
+	return nil
+}
+
+func (l *line) add(k packager.Key, f *file) {
+	name := k.File()
+	l.filesMu.Lock()
+	_, known := l.files[name]
+	l.files[name] = f
+	l.filesMu.Unlock()
+	if !known {
+		l.order = append(l.order, k)
+	}
+}
+
+// A removed segment stays for as long as the longest playlist that named it
+// (rfc8216bis section 6.2.2): another window. A part stays for three target
+// durations after its tag, and then some for a CDN that is late.
+const (
+	segmentsKept = 32
+	partsKept    = 8
+)
+
+// forget drops what no player asks for any more.
+func (l *line) forget(m *hls.Media) {
+	oldest, oldestPart := m.MediaSequence-segmentsKept, m.OpenMSN()-partsKept
+	drop := func(k packager.Key) bool {
+		return k.Kind == packager.Segment && k.MSN < oldest || k.Kind == packager.Part && k.MSN < oldestPart
+	}
+	kept := l.order[:0]
+	for _, k := range l.order {
+		if !drop(k) {
+			kept = append(kept, k)
+			continue
+		}
+		l.filesMu.Lock()
+		delete(l.files, k.File())
+		l.filesMu.Unlock()
+	}
+	l.order = kept
+}
+
+// newSnapshot reads a playlist and renders what can be asked of it.
+func newSnapshot(o packager.Object) (*snapshot, error) {
+	m, err := hls.ParseMedia(o.Data)
+	if err != nil {
+		return nil, err
+	}
+	s := &snapshot{media: m, hint: m.Hint(), full: newFile(o), next: make(chan struct{}), at: time.Now()}
+	s.fullBlock = s.full.blocking()
+	if delta, ok := m.AppendDelta(nil); ok {
+		s.delta = newFile(packager.Object{Key: o.Key, Data: delta})
+		s.deltaBlock = s.delta.blocking()
+	}
+	return s, nil
+}
+
+// answer returns the file that answers d.
+func (s *snapshot) answer(d hls.Directives) *file {
+	switch {
+	case d.Skip != hls.SkipNone && s.delta != nil && d.Blocking:
+		return s.deltaBlock
+	case d.Skip != hls.SkipNone && s.delta != nil:
+		return s.delta
+	case d.Blocking:
+		return s.fullBlock
+	}
+	return s.full
+}

@@ -1,0 +1,172 @@
+package origin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"longwave/packager"
+	"longwave/packager/hls"
+)
+
+// An Archive is what is looked at when memory does not have an object: a store.
+type Archive interface {
+	// Get returns the object with key k or an error that wraps ErrNotFound of the store.
+	Get(ctx context.Context, k packager.Key) (packager.Object, error)
+}
+
+// Options are what a [Server] works with.
+type Options struct {
+	Live       *Live
+	Archive    Archive // nil: memory is all there is
+	MaxWaiting int     // requests that may wait at one time; default 20,000
+	Log        *slog.Logger
+	Registry   prometheus.Registerer // nil: nothing is counted in public
+}
+
+// A Server answers the audience's side. Its answers never depend on who asks.
+type Server struct {
+	opt     Options
+	metrics *metrics
+	reading chan struct{} // a token for each read from the archive under way
+}
+
+// archiveReads bounds the reads from the store under way: a flood of requests for
+// old objects must not take it from the packager.
+const archiveReads = 16
+
+// NewServer returns a server of opt.Live.
+func NewServer(opt Options) *Server {
+	if opt.MaxWaiting == 0 {
+		opt.MaxWaiting = 20_000
+	}
+	return &Server{opt: opt, metrics: newMetrics(opt.Registry, opt.Live), reading: make(chan struct{}, archiveReads)}
+}
+
+// Routes mounts the audience's routes below /{station}/. The page of a station is
+// mounted by who has it: see [Server.Page].
+func (s *Server) Routes(r chi.Router) {
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		r.MethodFunc(method, "/{station}/{file}", s.serveList)
+		r.MethodFunc(method, "/{station}/{rendition}/{file}", s.serveRendition)
+	}
+	r.MethodFunc(http.MethodOptions, "/{station}/*", preflight)
+}
+
+// serveRendition answers for playlists, parts, segments and init segments.
+func (s *Server) serveRendition(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Path[1:]
+	i := strings.LastIndexByte(name, '/')
+	l, file := s.opt.Live.line(name[:i]), name[i+1:]
+	if file == "live.m3u8" && l != nil && l.edge.Load() != nil {
+		s.serveMedia(w, r, l)
+		return
+	}
+	s.serveObject(w, r, l, file)
+}
+
+// serveMedia answers for a media playlist (rfc8216bis section 6.2.5).
+func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request, l *line) {
+	snap := l.edge.Load()
+	if r.URL.RawQuery == "" {
+		s.write(w, r, kindPlaylist, snap.full)
+		return
+	}
+	d, err := hls.ParseDirectives(r.URL.RawQuery)
+	if err != nil {
+		s.refuse(w, kindBlocking, http.StatusBadRequest, err.Error())
+		return
+	}
+	if !snap.media.Control.CanBlockReload { // then there is nothing to wait for
+		d.Blocking = false
+	}
+	if d.TooFarAhead(snap.media) {
+		s.refuse(w, kindBlocking, http.StatusBadRequest, "_HLS_msn or _HLS_part is too far ahead of the live edge")
+		return
+	}
+	if d.Blocking && !snap.media.Contains(d.At) {
+		if !s.enter() {
+			s.refuse(w, kindBlocking, http.StatusNotFound, "too many listeners wait here: try another address")
+			return
+		}
+		snap, err = s.opt.Live.waitPlaylist(r.Context(), l, d)
+		s.leave()
+		if err != nil {
+			s.giveUp(w, kindBlocking, err)
+			return
+		}
+	}
+	kind := kindPlaylist
+	if d.Blocking {
+		kind = kindBlocking
+	}
+	s.write(w, r, kind, snap.answer(d))
+}
+
+// serveObject answers for everything else of a rendition; l may be nil.
+func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, l *line, name string) {
+	kind := kindOf(name)
+	if l != nil {
+		if f := l.file(name); f != nil {
+			s.write(w, r, kind, f)
+			return
+		}
+		if snap := l.edge.Load(); snap != nil && snap.hint == name && s.enter() {
+			f, err := s.opt.Live.waitFile(r.Context(), l, name)
+			s.leave()
+			if err != nil {
+				s.giveUp(w, kind, err)
+				return
+			}
+			s.write(w, r, kind, f)
+			return
+		}
+	}
+	s.serveArchive(w, r, kind, l)
+}
+
+// serveList answers for multivariant playlists and states.
+func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
+	if f := s.opt.Live.list(r.URL.Path[1:]); f != nil {
+		s.write(w, r, kindMultivariant, f)
+		return
+	}
+	s.serveArchive(w, r, kindOther, nil)
+}
+
+// enter takes a place among those who wait; it is false when all are taken.
+func (s *Server) enter() bool {
+	if s.opt.Live.waiting.Add(1) > int64(s.opt.MaxWaiting) {
+		s.leave()
+		return false
+	}
+	return true
+}
+
+func (s *Server) leave() { s.opt.Live.waiting.Add(-1) }
+
+// giveUp answers a request whose wait ended without what it waited for.
+func (s *Server) giveUp(w http.ResponseWriter, kind int, err error) {
+	if errors.Is(err, errGone) {
+		s.refuse(w, kind, http.StatusNotFound, "the live edge does not move")
+		return
+	}
+	s.metrics.count(kind, 499, 0) // nobody reads an answer
+}
+
+func kindOf(name string) int {
+	switch {
+	case strings.HasPrefix(name, "init-"):
+		return kindInit
+	case strings.Count(name, ".") == 2:
+		return kindPart
+	case strings.HasSuffix(name, ".m4s"):
+		return kindSegment
+	}
+	return kindOther
+}

@@ -1,0 +1,65 @@
+package packager
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"longwave/ingest/pcm"
+)
+
+// SegmentSamples is the length of every segment: 1.92 s, 96 Opus frames and 90 AAC
+// frames, so that both codecs cut at the same instants.
+const SegmentSamples pcm.Pos = 92_160
+
+// TargetDuration is EXT-X-TARGETDURATION (rfc8216bis section 4.4.3.1).
+const TargetDuration = 2 * time.Second
+
+// MSN returns the media sequence number of the segment that holds p. It is a pure
+// function of time: an encoder that restarts, or a twin on another machine, goes
+// on with the same numbers.
+func MSN(p pcm.Pos) int64 { return int64(p.Floor(SegmentSamples) / SegmentSamples) }
+
+// SegmentPos returns the position of the first sample of a segment.
+func SegmentPos(msn int64) pcm.Pos { return pcm.Pos(msn) * SegmentSamples }
+
+// FirstPos returns where a packager that starts at now begins to listen: at the
+// next segment. Some of the segment under way may have been published before a
+// restart, and a key never changes its bytes.
+func FirstPos(now pcm.Pos) pcm.Pos { return now.Floor(SegmentSamples) + SegmentSamples }
+
+// A Profile trades delay against the number of requests.
+type Profile struct {
+	Name string
+	// PartSamples is the length of a part; of AAC parts only on average where it is
+	// not a multiple of 1024. SegmentSamples means that there are no parts.
+	PartSamples pcm.Pos
+	// HoldBackParts is PART-HOLD-BACK in parts.
+	HoldBackParts int
+}
+
+var profiles = []Profile{
+	{Name: "fast", PartSamples: SegmentSamples / 12, HoldBackParts: 3},
+	{Name: "low", PartSamples: SegmentSamples / 6, HoldBackParts: 4},
+	{Name: "calm", PartSamples: SegmentSamples / 2, HoldBackParts: 3},
+	{Name: "plain", PartSamples: SegmentSamples},
+}
+
+// ParseProfile returns the profile of that name: fast, low, calm or plain.
+func ParseProfile(name string) (Profile, error) {
+	names := make([]string, len(profiles))
+	for i, p := range profiles {
+		if p.Name == name {
+			return p, nil
+		}
+		names[i] = p.Name
+	}
+	return Profile{}, fmt.Errorf("unknown profile %q: use one of %s", name, strings.Join(names, ", "))
+}
+
+// Parts returns the number of parts in a segment; 1 means that there are none to
+// be published.
+func (p Profile) Parts() int { return int(SegmentSamples / p.PartSamples) }
+
+// Plain reports whether segments are all there is.
+func (p Profile) Plain() bool { return p.PartSamples == SegmentSamples }

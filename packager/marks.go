@@ -1,0 +1,84 @@
+package packager
+
+import (
+	"slices"
+	"strconv"
+
+	"longwave/ingest/pcm"
+	"longwave/packager/hls"
+)
+
+// The classes of EXT-X-DATERANGE (rfc8216bis section 4.4.5.1) in which a playlist
+// tells what a programme's marks say.
+const (
+	ClassOnAir   = "longwave.onair"   // X-STATE: hold, live or ended
+	ClassTitle   = "longwave.title"   // X-TITLE
+	ClassSpeaker = "longwave.speaker" // X-SPEAKER: the name; X-SPEAKER-ID
+	ClassChapter = "longwave.chapter" // X-TITLE
+)
+
+// maxSpans bounds what a programme can say at one time: the oldest go first.
+const maxSpans = 64
+
+// A span is a mark with its end.
+type span struct {
+	pcm.Mark
+	end pcm.Pos // zero while it lasts
+}
+
+// A logbook holds the marks that playlists still tell of.
+type logbook struct{ spans []span }
+
+// note enters a mark.
+func (l *logbook) note(m pcm.Mark) {
+	for i := range l.spans {
+		s := &l.spans[i]
+		if s.end == 0 && s.Kind == m.Kind && s.ID == m.ID {
+			if s.Text == m.Text {
+				return
+			}
+			s.end = max(m.Pos, s.Pos+1)
+		}
+	}
+	if m.Kind == pcm.MarkSpeaker && m.Text == "" { // stopped: the end is all there is to say
+		return
+	}
+	l.spans = append(l.spans, span{Mark: m})
+	if drop := len(l.spans) - maxSpans; drop > 0 {
+		l.spans = slices.Delete(l.spans, 0, drop)
+	}
+}
+
+// since returns the marks that hold at pos or later.
+func (l *logbook) since(pos pcm.Pos) []hls.DateRange {
+	l.spans = slices.DeleteFunc(l.spans, func(s span) bool { return s.end != 0 && s.end <= pos })
+	ranges := make([]hls.DateRange, len(l.spans))
+	for i, s := range l.spans {
+		ranges[i] = s.dateRange()
+	}
+	return ranges
+}
+
+func (s span) dateRange() hls.DateRange {
+	d := hls.DateRange{Start: s.Pos.Time()}
+	name := ""
+	switch s.Kind {
+	case pcm.MarkState:
+		name, d.Class, d.EndOnNext = "onair", ClassOnAir, true
+		d.Attrs = []hls.Attr{{Name: "X-STATE", Value: s.Text}}
+	case pcm.MarkTitle:
+		name, d.Class, d.EndOnNext = "title", ClassTitle, true
+		d.Attrs = []hls.Attr{{Name: "X-TITLE", Value: s.Text}}
+	case pcm.MarkChapter:
+		name, d.Class, d.EndOnNext = "chapter", ClassChapter, true
+		d.Attrs = []hls.Attr{{Name: "X-TITLE", Value: s.Text}}
+	case pcm.MarkSpeaker:
+		name, d.Class = "speaker-"+s.ID, ClassSpeaker
+		d.Attrs = []hls.Attr{{Name: "X-SPEAKER", Value: s.Text}, {Name: "X-SPEAKER-ID", Value: s.ID}}
+		if s.end != 0 {
+			d.Duration, d.HasDuration = pcm.Duration(s.end-s.Pos), true
+		}
+	}
+	d.ID = name + "-" + strconv.FormatInt(int64(s.Pos), 10)
+	return d
+}

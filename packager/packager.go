@@ -1,0 +1,182 @@
+package packager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"longwave/ingest/pcm"
+)
+
+// Options are what a [Packager] works with. Fields without a default must be set.
+type Options struct {
+	Station string
+	Profile Profile
+	Ladder  []Rung // default: DefaultLadder()
+	// Start is where the first frame of the source will be: [FirstPos] of now.
+	Start pcm.Pos
+	// Live is the origin's window in this process. Its Put must not block.
+	Live Sink
+	// Outlets lead to the stores; there may be none.
+	Outlets []Outlet
+	// Past reads what an earlier run kept; nil when there is no store.
+	Past Reader
+	// Now is the programme's time, for measuring how late the live edge is.
+	Now      func() pcm.Pos
+	Log      *slog.Logger
+	Registry prometheus.Registerer // nil: nothing is counted in public
+}
+
+// A Packager turns frames into objects. It is one goroutine: encoding, cutting and
+// listing happen in the order of the sound, so nothing is locked and every number
+// is a function of time.
+type Packager struct {
+	opt     Options
+	metrics *metrics
+	tape    *tape
+	windows []*window // one a rendition, in the order of the ladder
+	outlets []*shop
+	marks   logbook
+	rates   rates
+	done    []finished // parts of this round
+	ended   bool
+	encoded time.Duration // spent coding in this round
+}
+
+// A finished part waits for the others of its round before it is listed.
+type finished struct {
+	window *window
+	chunk  chunk
+}
+
+// New opens the codecs of every rendition.
+func New(opt Options) (*Packager, error) {
+	if opt.Ladder == nil {
+		opt.Ladder = DefaultLadder()
+	}
+	if opt.Start%SegmentSamples != 0 {
+		return nil, fmt.Errorf("start %d is not at a segment", opt.Start)
+	}
+	if !slices.ContainsFunc(opt.Ladder, func(r Rung) bool { return r.Codec == "aac" }) {
+		return nil, errors.New("the ladder has no AAC rendition: many players know nothing else")
+	}
+	p := &Packager{opt: opt, metrics: newMetrics(opt.Registry, opt.Ladder), tape: newTape(opt.Start - SegmentSamples), rates: rates{}}
+	for _, rung := range opt.Ladder {
+		r, err := newRendition(rung, opt.Profile, opt.Start)
+		if err != nil {
+			return nil, err
+		}
+		p.windows = append(p.windows, newWindow(r, MSN(opt.Start)-windowSegments))
+		p.rates[rung.Name] = rung.estimate()
+	}
+	for _, o := range opt.Outlets {
+		p.outlets = append(p.outlets, newShop(o, p.windows))
+	}
+	return p, nil
+}
+
+// Run publishes the past, then packages src until it ends, which is announced to
+// listeners, or ctx does, which is not. An error of a codec ends it; a store that
+// fails does not.
+func (p *Packager) Run(ctx context.Context, src Source) error {
+	if err := p.resume(ctx); err != nil {
+		return fmt.Errorf("station %s: %w", p.opt.Station, err)
+	}
+	if err := p.hush(ctx, p.opt.Start); err != nil { // the first segment rolls in on near-silence
+		return err
+	}
+	for {
+		f, err := src.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return p.finish(ctx)
+		case err != nil:
+			return err
+		}
+		if f.Pos != p.tape.end {
+			return fmt.Errorf("station %s: frame at %d, expected at %d", p.opt.Station, f.Pos, p.tape.end)
+		}
+		for _, m := range f.Marks {
+			p.marks.note(m)
+		}
+		if err := p.round(ctx, f.Samples); err != nil {
+			return err
+		}
+	}
+}
+
+// round codes a run of sound and publishes what it finishes.
+func (p *Packager) round(ctx context.Context, samples []float32) error {
+	begin := time.Now()
+	p.tape.record(samples)
+	for _, w := range p.windows {
+		if err := w.rend.advance(p.tape, func(_ *rendition, c chunk) {
+			p.done = append(p.done, finished{w, c})
+		}); err != nil {
+			return fmt.Errorf("station %s: %w", p.opt.Station, err)
+		}
+	}
+	p.metrics.encode.Observe(time.Since(begin).Seconds())
+	p.collect()
+	if len(p.done) > 0 {
+		p.publish(ctx)
+		p.done = p.done[:0]
+	}
+	return nil
+}
+
+// finish brings the last segment to its full length with near-silence, so that the
+// numbers of whoever goes on later fit, and says that this is the end.
+func (p *Packager) finish(ctx context.Context) error {
+	p.marks.note(pcm.Mark{Pos: p.tape.end, Kind: pcm.MarkState, Text: pcm.OnAirEnded})
+	end := p.tape.end.Ceil(SegmentSamples)
+	if err := p.hush(ctx, end); err != nil {
+		return err
+	}
+	for p.unfinished(end) {
+		if err := p.hush(ctx, p.tape.end+pcm.FrameSamples); err != nil {
+			return err
+		}
+	}
+	p.ended = true
+	for _, w := range p.windows {
+		p.putLive(ctx, Object{Key: p.mediaKey(w), Data: p.livePlaylist(w).Append(nil)})
+	}
+	return p.drain(ctx)
+}
+
+// hush packages near-silence up to pos.
+func (p *Packager) hush(ctx context.Context, pos pcm.Pos) error {
+	frame := make([]float32, pcm.FrameLen)
+	for p.tape.end < pos {
+		pcm.Dither(frame, p.tape.end)
+		if err := p.round(ctx, frame); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unfinished reports whether a coder still looks ahead for the end of the segment
+// that ends at end.
+func (p *Packager) unfinished(end pcm.Pos) bool {
+	for _, w := range p.windows {
+		if w.rend.au < end {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Packager) key(w *window, k Key) Key {
+	k.Station, k.Rendition = p.opt.Station, w.rend.rung.Name
+	return k
+}
+
+func (p *Packager) mediaKey(w *window) Key { return p.key(w, Key{Kind: Media}) }

@@ -1,0 +1,73 @@
+package packager
+
+import (
+	"time"
+
+	"longwave/ingest/pcm"
+	"longwave/packager/hls"
+)
+
+// The attributes of EXT-X-SERVER-CONTROL that no profile changes (rfc8216bis
+// section 4.4.3.8).
+const (
+	holdBack  = 3 * TargetDuration
+	skipUntil = 6 * TargetDuration
+)
+
+// livePlaylist describes w as the origin serves it: with parts, blocking reload and
+// delta updates, where the profile has parts.
+func (p *Packager) livePlaylist(w *window) *hls.Media {
+	m := p.playlist(w.first, w.segs)
+	if p.opt.Profile.Plain() || p.ended {
+		return m
+	}
+	m.Version = 9 // EXT-X-SKIP
+	m.PartTarget = p.partTarget(w.rend)
+	m.Control = hls.ServerControl{
+		CanBlockReload: true,
+		CanSkipUntil:   skipUntil,
+		HoldBack:       holdBack,
+		PartHoldBack:   time.Duration(p.opt.Profile.HoldBackParts) * pcm.Duration(p.opt.Profile.PartSamples),
+	}
+	if len(w.open.Parts) > 0 {
+		m.Open = w.open
+	}
+	m.Hints = []hls.PreloadHint{{Type: hls.HintPart, URI: Key{Kind: Part, MSN: w.next(), Part: len(w.open.Parts)}.File()}}
+	for _, o := range p.windows {
+		if o != w {
+			m.Reports = append(m.Reports, hls.RenditionReport{URI: "../" + o.rend.rung.Name + "/live.m3u8", Last: o.last})
+		}
+	}
+	return m
+}
+
+// plainPlaylist describes the segments of w that a store has, for players and CDNs
+// that read the store: files that are there, and nothing to wait for.
+func (p *Packager) plainPlaylist(w *window, s *shelf) *hls.Media {
+	segs := make([]hls.Segment, 0, windowSegments)
+	for msn := s.first; msn <= s.last; msn++ {
+		seg := w.segment(msn, w.rend.hash)
+		seg.Map = w.mapAt(msn)
+		segs = append(segs, seg)
+	}
+	return p.playlist(s.first, segs)
+}
+
+// playlist describes whole segments.
+func (p *Packager) playlist(first int64, segs []hls.Segment) *hls.Media {
+	return &hls.Media{
+		Version:        6, // EXT-X-MAP
+		TargetDuration: TargetDuration,
+		Control:        hls.ServerControl{HoldBack: holdBack},
+		MediaSequence:  first,
+		Segments:       segs,
+		DateRanges:     p.marks.since(SegmentPos(first)),
+		EndList:        p.ended,
+	}
+}
+
+// partTarget is the longest part of r: where a part is not a whole number of access
+// units, some parts have one more.
+func (p *Packager) partTarget(r *rendition) time.Duration {
+	return pcm.Duration(p.opt.Profile.PartSamples.Ceil(r.format.FrameSamples))
+}

@@ -1,0 +1,132 @@
+package packager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"longwave/ingest/pcm"
+	"longwave/packager/cmaf"
+	"longwave/packager/hls"
+)
+
+// resume publishes the live window as it was before this run: segments that a
+// store still has as they are, and near-silence in the place of those that were
+// missed. So numbers and times go on without a gap and without a discontinuity
+// (which would end playback in some players), and there is something to play at
+// once.
+func (p *Packager) resume(ctx context.Context) error {
+	for _, w := range p.windows {
+		o := Object{Key: p.key(w, Key{Kind: Init, Name: w.rend.hash}), Data: w.rend.init}
+		p.putLive(ctx, o)
+		for _, s := range p.outlets {
+			s.send(o)
+		}
+		if err := p.resumeWindow(ctx, w); err != nil {
+			return err
+		}
+	}
+	for _, w := range p.windows {
+		p.putLive(ctx, Object{Key: p.mediaKey(w), Data: p.livePlaylist(w).Append(nil)})
+	}
+	p.putMultivariants(ctx)
+	return nil
+}
+
+func (p *Packager) resumeWindow(ctx context.Context, w *window) error {
+	past := p.readPast(ctx, w)
+	var filler []byte
+	for msn := w.first; msn < MSN(p.opt.Start); msn++ {
+		if hash, ok := past[msn]; ok {
+			w.add(hash)
+			p.shelve(w, msn)
+			continue
+		}
+		if filler == nil {
+			var err error
+			if filler, err = p.fill(w); err != nil {
+				return err
+			}
+		}
+		data := append([]byte(nil), filler...)
+		cmaf.Move(data, SegmentPos(msn), uint32(msn*int64(w.rend.parts)))
+		o := Object{Key: p.key(w, Key{Kind: Segment, MSN: msn}), Data: data}
+		p.putLive(ctx, o)
+		w.add(w.rend.hash)
+		for _, s := range p.outlets {
+			s.send(o)
+		}
+		p.metrics.filled.WithLabelValues(w.rend.rung.Name).Inc()
+	}
+	return nil
+}
+
+// shelve enters a segment that the stores have from an earlier run.
+func (p *Packager) shelve(w *window, msn int64) {
+	for _, s := range p.outlets {
+		s.shelves[s.byName[w.rend.rung.Name]].keep(msn)
+	}
+}
+
+// unlisted is how many segments a run can have kept before it wrote its first
+// playlist.
+const unlisted = 4
+
+// readPast returns which segments of the window are kept, and the hash of their
+// init segments. What a playlist names is there; of what came after it the store is
+// asked, since a segment is put before the playlist that names it.
+func (p *Packager) readPast(ctx context.Context, w *window) map[int64]string {
+	past := map[int64]string{}
+	if p.opt.Past == nil {
+		return past
+	}
+	text, err := p.opt.Past.Read(ctx, p.mediaKey(w))
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			p.opt.Log.WarnContext(ctx, "cannot read the playlist of the last run: its segments are filled", "rendition", w.rend.rung.Name, "err", err)
+			return past
+		}
+		text = nil
+	}
+	hash, after := w.rend.hash, MSN(p.opt.Start)-unlisted
+	if m, err := hls.ParseMedia(text); err == nil {
+		for i, s := range m.Segments {
+			hash = strings.TrimSuffix(strings.TrimPrefix(s.Map.URI, "init-"), ".mp4")
+			past[m.MediaSequence+int64(i)] = hash
+		}
+		after = m.OpenMSN()
+	}
+	for msn := max(w.first, after); msn < MSN(p.opt.Start); msn++ {
+		if _, err := p.opt.Past.Read(ctx, p.key(w, Key{Kind: Segment, MSN: msn})); err == nil {
+			past[msn] = hash
+		}
+	}
+	return past
+}
+
+// fill encodes one segment of near-silence, which repeats with the length of a
+// segment: so the same access units fit everywhere.
+func (p *Packager) fill(w *window) ([]byte, error) {
+	start := p.opt.Start
+	r, err := newRendition(w.rend.rung, p.opt.Profile, start)
+	if err != nil {
+		return nil, err
+	}
+	var segment []byte
+	t := newTape(start - SegmentSamples)
+	frame := make([]float32, pcm.FrameLen)
+	for segment == nil {
+		pcm.Dither(frame, t.end)
+		t.record(frame)
+		if err := r.advance(t, func(_ *rendition, c chunk) {
+			if c.segment != nil {
+				segment = c.segment
+			}
+		}); err != nil {
+			return nil, fmt.Errorf("fill: %w", err)
+		}
+	}
+	return segment, nil
+}
