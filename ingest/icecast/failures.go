@@ -1,0 +1,112 @@
+package icecast
+
+import (
+	"context"
+	"maps"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	freeFailures    = 3               // wrong tokens that are answered at once
+	firstDelay      = time.Second     // of the answer after that; it doubles
+	maxDelay        = 8 * time.Second //
+	maxWaiting      = 4               // answers that wait at once for one address
+	forgetAfter     = 10 * time.Minute
+	maxAddresses    = 10_000
+	ipv6NetworkBits = 64 // of an address that one subscriber commonly has alone
+)
+
+// failures delays the answers to addresses that show wrong tokens. A right token
+// is never delayed. The zero value is ready for use.
+type failures struct {
+	mu sync.Mutex
+	of map[netip.Prefix]*record
+}
+
+type record struct {
+	count   int
+	waiting int
+	last    time.Time
+}
+
+// wait notes a wrong token from remote and waits as long as its answer must. It
+// returns false at once when too many answers wait already, or when ctx ends.
+func (f *failures) wait(ctx context.Context, remote string) bool {
+	r, delay, ok := f.note(network(remote), time.Now())
+	if !ok {
+		return false
+	}
+	defer f.leave(r)
+	t := time.NewTimer(delay)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (f *failures) note(at netip.Prefix, now time.Time) (*record, time.Duration, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forget(at, now)
+	r := f.of[at]
+	if r == nil {
+		if len(f.of) >= maxAddresses {
+			return nil, 0, false
+		}
+		if f.of == nil {
+			f.of = map[netip.Prefix]*record{}
+		}
+		r = &record{}
+		f.of[at] = r
+	}
+	r.last = now
+	if r.waiting >= maxWaiting {
+		return nil, 0, false
+	}
+	r.waiting++
+	r.count++
+	if r.count <= freeFailures {
+		return r, 0, true
+	}
+	return r, min(firstDelay<<min(r.count-freeFailures-1, 8), maxDelay), true
+}
+
+func (f *failures) leave(r *record) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r.waiting--
+}
+
+// forget drops the addresses that have been quiet; it looks through all of them
+// only when there are many.
+func (f *failures) forget(at netip.Prefix, now time.Time) {
+	if r := f.of[at]; r != nil && r.old(now) {
+		delete(f.of, at)
+	}
+	if len(f.of) < maxAddresses/2 {
+		return
+	}
+	maps.DeleteFunc(f.of, func(_ netip.Prefix, r *record) bool { return r.old(now) })
+}
+
+func (r *record) old(now time.Time) bool { return r.waiting == 0 && now.Sub(r.last) > forgetAfter }
+
+// network returns the network that a remote address stands for.
+func network(remote string) netip.Prefix {
+	ap, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.Prefix{} // all that cannot be told apart are one
+	}
+	a := ap.Addr().Unmap().WithZone("")
+	bits := a.BitLen()
+	if a.Is6() {
+		bits = ipv6NetworkBits
+	}
+	p, _ := a.Prefix(bits)
+	return p
+}

@@ -1,0 +1,89 @@
+package icecast
+
+import (
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"longwave/ingest"
+)
+
+// maxTitle bounds a title, in bytes.
+const maxTitle = 500
+
+// metadata handles a title update: mode=updinfo, mount=/ice/{station}, and song,
+// or artist and title, in charset.
+func (s *Server) metadata(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	station, ok := strings.CutPrefix(q.Get("mount"), "/ice/")
+	c := ingest.Claim{Station: station, Token: credentials(r), Transport: "icecast", Remote: r.RemoteAddr}
+	if !s.admit(w, r, c) {
+		return
+	}
+	if !ok || q.Get("mode") != "updinfo" {
+		http.Error(w, "mode=updinfo and mount=/ice/{station} are needed", http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	l := s.lanes[seat{c.Station, c.Token}]
+	s.mu.Unlock()
+	if l == nil {
+		http.Error(w, "no source of this token is on air", http.StatusNotFound)
+		return
+	}
+	charset := q.Get("charset")
+	title := text(q.Get("song"), charset)
+	if title == "" {
+		artist, name := text(q.Get("artist"), charset), text(q.Get("title"), charset)
+		title = strings.Trim(artist+" - "+name, " -")
+	}
+	l.Title(title)
+	w.Header().Set("Content-Type", "text/xml")
+	_, _ = w.Write([]byte("<?xml version=\"1.0\"?>\n<iceresponse><message>Metadata update successful</message><return>1</return></iceresponse>\n"))
+}
+
+// text returns s, which is in charset, as clean UTF-8. Where charset is not said
+// it is UTF-8 when it can be, else Latin-1, as Icecast has it.
+func text(s, charset string) string {
+	switch strings.ReplaceAll(strings.ToLower(charset), "-", "") {
+	case "iso88591", "latin1", "windows1252":
+		return clean(latin1(s))
+	}
+	if !utf8.ValidString(s) {
+		s = latin1(s)
+	}
+	return clean(s)
+}
+
+func latin1(s string) string {
+	r := make([]rune, len(s))
+	for i := range len(s) {
+		r[i] = rune(s[i])
+	}
+	return string(r)
+}
+
+// clean makes s fit for a page and a log: one line, printable, bounded.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == utf8.RuneError:
+			return -1
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(s)
+	if len(s) <= maxTitle {
+		return s
+	}
+	cut := maxTitle
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut]
+}
