@@ -24,8 +24,8 @@ const (
 )
 
 // chords are the piece: five notes each, as MIDI numbers, low to high. D major
-// seven, B minor eleven, G major nine, E minor nine, F sharp minor seven, G major
-// nine, A seven without its third, and D over E, which leads back to the beginning.
+// seven, B minor eleven, G major seven, E minor nine, F sharp minor seven, G major
+// nine, A nine without its third, and D over E, which leads back to the beginning.
 var chords = [8][]int{
 	{38, 45, 54, 57, 61},
 	{35, 50, 54, 57, 64},

@@ -115,6 +115,7 @@ func (s *Stream) takeLast(n int) (made, left int) {
 func (s *Stream) stall() {
 	s.state.Phase = Stalled
 	s.state.Underruns++
+	s.count.ranDry()
 	grown := s.state.Target + pcm.Samples(growTarget)
 	s.state.Target = max(s.state.Target, min(grown, pcm.Pos(s.ring.size()/2)))
 }
@@ -140,5 +141,6 @@ func (s *Stream) skip() {
 	}
 	s.ring.skip(n)
 	s.state.Skipped += int64(n)
+	s.count.skip(float64(n) / pcm.Rate)
 	s.steer.skipped(n)
 }

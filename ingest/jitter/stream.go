@@ -40,6 +40,8 @@ type Options struct {
 	// Capacity is how much the stream holds. 0 is [DefaultCapacity]; the least
 	// is twice the target.
 	Capacity time.Duration
+	// Metrics counts underruns and skips; nil does not.
+	Metrics *Metrics
 }
 
 // A Phase is what a [Stream] is doing.
@@ -84,6 +86,7 @@ type Stream struct {
 	state State // Level and Played are worked out when it is asked for
 	ended bool  // by End or Close
 	steer steering
+	count *Metrics
 
 	// Only Pull uses these.
 	out *resample.Resampler
@@ -108,6 +111,7 @@ func NewStream(o Options) *Stream {
 		state: State{Target: pcm.Samples(o.Target), Ratio: 1},
 		steer: steering{heldAt: -heldFrames},
 		out:   resample.New(),
+		count: o.Metrics,
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"longwave/ingest/jitter"
 	"longwave/ingest/pcm"
 	"longwave/ingest/pcm/pcmtest"
@@ -387,7 +389,8 @@ func TestStallThenBurst(t *testing.T) {
 		skipped bool
 	}{{4 * time.Second, false}, {6 * time.Second, true}} {
 		synctest.Test(t, func(t *testing.T) {
-			s := jitter.NewStream(jitter.Options{})
+			reg := prometheus.NewPedanticRegistry()
+			s := jitter.NewStream(jitter.Options{Metrics: jitter.NewMetrics(reg)})
 			send := func(give func(time.Duration, int)) {
 				for i := range 3000 {
 					at := time.Duration(i) * pcm.FrameDuration
@@ -409,8 +412,25 @@ func TestStallThenBurst(t *testing.T) {
 			if n := len(pcmtest.Gaps(trim(out), 1e-4, 960)); n != 1 {
 				t.Errorf("%v: %d gaps, want 1", tt.stall, n)
 			}
+			told := counters(t, reg)
+			if told["longwave_jitter_underruns_total"] != 1 || math.Abs(told["longwave_jitter_skipped_seconds_total"]-float64(st.Skipped)/pcm.Rate) > 1e-9 {
+				t.Errorf("%v: counted %v", tt.stall, told)
+			}
 		})
 	}
+}
+
+func counters(t *testing.T, reg *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for _, f := range families {
+		all[f.GetName()] = f.GetMetric()[0].GetCounter().GetValue()
+	}
+	return all
 }
 
 // TestAnySchedule sends counted samples as a random sender would and checks that

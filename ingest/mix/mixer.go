@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"longwave/ingest/loudness"
 	"longwave/ingest/pcm"
 )
@@ -25,6 +27,8 @@ type Options struct {
 	HoldAfter time.Duration
 	// HoldUnder lets the hold play on under voices, 12 dB down.
 	HoldUnder bool
+	// Metrics is where the figures of [Snapshot] are published; nil is nowhere.
+	Metrics prometheus.Registerer
 }
 
 // A Report is what Mix says about the frame it made.
@@ -70,7 +74,7 @@ func NewMixer(o Options) *Mixer {
 	if o.HoldAfter == 0 {
 		o.HoldAfter = DefaultHoldAfter
 	}
-	return &Mixer{
+	m := &Mixer{
 		lanes:   make(map[string]*lane),
 		active:  make([]*lane, 0, 64),
 		air:     air{holdAfter: int(max(o.HoldAfter, 0) / frame)},
@@ -78,6 +82,9 @@ func NewMixer(o Options) *Mixer {
 		under:   o.HoldUnder,
 		limiter: newLimiter(),
 	}
+	m.shown = Snapshot{Report: Report{OnAir: pcm.OnAirHold}, Loudness: m.meter.Reading()}
+	register(o.Metrics, m.Snapshot)
+	return m
 }
 
 // Add puts a lane on the mixer from the next frame on. A lane of the same id
