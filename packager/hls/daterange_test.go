@@ -34,7 +34,8 @@ func TestDateRange(t *testing.T) {
 	}{
 		{"open", hls.DateRange{ID: "a", Start: at}, `ID="a",START-DATE="2026-11-20T20:00:00.040Z"`},
 		{
-			"all", hls.DateRange{
+			"all",
+			hls.DateRange{
 				ID: "a", Class: "c", Start: at, End: at.Add(time.Second), Duration: time.Second, HasDuration: true, EndOnNext: true,
 				Attrs: []hls.Attr{{Name: "X-A", Value: "b"}, {Name: "X-N", Value: "-1.5", Bare: true}, {Name: "CUE", Value: "PRE,ONCE"}},
 			},
@@ -43,10 +44,18 @@ func TestDateRange(t *testing.T) {
 		{"instant", hls.DateRange{ID: "a", HasDuration: true}, `ID="a",DURATION=0.0`},
 		{"hostile", hls.DateRange{ID: "a\"\n", Class: "\r", Attrs: []hls.Attr{{Name: "X-A", Value: "\",X-B=\"\n#EXT-X-ENDLIST"}}}, `ID="a' ",CLASS=" ",X-A="',X-B=' #EXT-X-ENDLIST"`},
 		{
-			"illegal attributes are left out", hls.DateRange{ID: "a", Attrs: []hls.Attr{
-				{Name: "x-lower", Value: "1"}, {Name: "", Value: "1"}, {Name: "X-E"}, {Name: "ID", Value: "b"}, {Name: "REQ-X", Value: "1"},
-				{Name: "X-F", Value: "1,2", Bare: true}, {Name: "X-G", Bare: true}, {Name: "X-H", Value: "a b", Bare: true},
-			}}, `ID="a"`,
+			"illegal attributes are left out",
+			hls.DateRange{ID: "a", Attrs: []hls.Attr{
+				{Name: "x-lower", Value: "1"},
+				{Name: "", Value: "1"},
+				{Name: "X-E"},
+				{Name: "ID", Value: "b"},
+				{Name: "REQ-X", Value: "1"},
+				{Name: "X-F", Value: "1,2", Bare: true},
+				{Name: "X-G", Bare: true},
+				{Name: "X-H", Value: "a b", Bare: true},
+			}},
+			`ID="a"`,
 		},
 		{"no ID", hls.DateRange{ID: "\uFEFF", Start: at}, ""},
 	} {

@@ -162,13 +162,15 @@ func (m *Media) Next() Position {
 func (m *Media) Contains(p Position) bool {
 	open := m.OpenMSN()
 	switch {
-	case m.EndList || p.MSN < open-1:
+	case m.EndList:
 		return true
-	case p.MSN == open:
-		return p.Part >= 0 && p.Part < len(m.Open.Parts)
 	case p.MSN > open:
 		return false
-	case p.Part < 0 || len(m.Segments) == 0:
+	case p.MSN == open:
+		return p.Part >= 0 && p.Part < len(m.Open.Parts)
+	case len(m.Segments) == 0: // what is asked for is gone, and nothing followed yet
+		return p.Part >= 0 && len(m.Open.Parts) > 0
+	case p.MSN < open-1 || p.Part < 0:
 		return true
 	}
 	last := &m.Segments[len(m.Segments)-1]

@@ -97,7 +97,10 @@ func TestContainsAndTooFarAhead(t *testing.T) {
 		{"an ended playlist answers everything", ended, hls.Position{first + 99, 99}, true, false},
 		{"long parts: limit 3, hit", calm, hls.Position{first + 4, 2}, false, false},
 		{"long parts: limit 3, exceeded", calm, hls.Position{first + 4, 3}, false, true},
-		{"before the first segment", live(0, 0), hls.Position{first - 1, 3}, true, false},
+		{"gone, with nothing after it", live(0, 0), hls.Position{first - 1, 3}, false, false},
+		{"gone, with a part after it", live(0, 1), hls.Position{first - 1, 3}, true, false},
+		{"gone, with no segment after it", live(0, 1), hls.Position{first - 5, whole}, false, false},
+		{"gone, with a segment after it", live(1, 0), hls.Position{first - 1, whole}, true, false},
 		{"the first part ever", live(0, 0), hls.Position{first, 0}, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -160,7 +160,7 @@ func FuzzCheck(f *testing.F) {
 			f.Add(b, b)
 		}
 	}
-	f.Fuzz(func(t *testing.T, a, b []byte) {
+	f.Fuzz(func(_ *testing.T, a, b []byte) {
 		hlstest.Check(a)
 		hlstest.CheckMultivariant(a)
 		var fo hlstest.Follower

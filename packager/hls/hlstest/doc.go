@@ -3,7 +3,7 @@
 // set of renditions, a file or an HTTP response breaks.
 //
 //	Check, CheckMultivariant   one playlist by itself
-//	Follower                   successive versions of one media playlist
+//	Follower                   successive versions of one media playlist, and answers
 //	CheckRenditions            the media playlists of one multivariant playlist
 //	Track                      init segment, segments, parts: the bytes
 //	CheckResponse              the header of a response

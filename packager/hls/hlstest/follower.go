@@ -55,6 +55,25 @@ func (f *Follower) Playlist(at time.Time, b []byte) []Violation {
 	return t.sorted()
 }
 
+// Answer takes the version with which a server answered a request with delivery
+// directives. It does what [Follower.Playlist] does, and applies the rules about
+// answers (section 6.2.5).
+func (f *Follower) Answer(d hls.Directives, at time.Time, b []byte) []Violation {
+	found := f.Playlist(at, b)
+	got, err := hls.ParseMedia(b)
+	if err != nil {
+		return found
+	}
+	r := report{found: found}
+	if d.Blocking && !got.Contains(d.At) {
+		r.add("reload-early", 0, "%v was asked for, the last is %v", d.At, got.Last())
+	}
+	if _, skippable := got.AppendDelta(nil); d.Skip != hls.SkipNone && skippable {
+		r.add("delta-refused", 0, "a full playlist of %d segments", len(got.Segments))
+	}
+	return r.sorted()
+}
+
 // merge returns the full playlist, unless it cannot be known. A delta update that
 // came too late to be of use makes the Follower begin anew.
 func (f *Follower) merge(at time.Time, got *hls.Media, t *text) (*hls.Media, bool) {

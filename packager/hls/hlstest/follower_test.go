@@ -142,3 +142,34 @@ func TestFollowerBeginsAnew(t *testing.T) {
 	s.step()
 	clean(t, f.Playlist(s.at(), s.m.Append(nil))) // what could not be read is passed over
 }
+
+// brokenAnswers are directives after which a full playlist of 40 segments, 8 of them
+// gone, and 2 parts, is wrong.
+var brokenAnswers = map[string]hls.Directives{
+	"reload-early":  {Blocking: true, At: hls.Position{MSN: stageMSN + 40, Part: 2}},
+	"delta-refused": {Skip: hls.SkipSegments},
+}
+
+func TestAnswer(t *testing.T) {
+	s := newStage()
+	for range 40*6 + 2 {
+		s.step()
+	}
+	full := s.m.Append(nil)
+	for name, d := range brokenAnswers {
+		var f hlstest.Follower
+		breaks(t, name, f.Answer(d, s.at(), full))
+	}
+	var f hlstest.Follower
+	clean(t, f.Answer(hls.Directives{}, s.at(), full))
+	clean(t, f.Answer(hls.Directives{Blocking: true, At: hls.Position{MSN: stageMSN + 40, Part: 1}}, s.at(), full))
+	clean(t, f.Answer(hls.Directives{Blocking: true, At: hls.Position{MSN: 1, Part: hls.Whole}}, s.at(), full))
+	delta, _ := s.m.AppendDelta(nil)
+	clean(t, f.Answer(hls.Directives{Skip: hls.SkipDateRanges}, s.at(), delta))
+	breaks(t, "extm3u", f.Answer(hls.Directives{Blocking: true}, s.at(), []byte("busy")))
+
+	var fresh hlstest.Follower
+	young := newStage()
+	young.step()
+	clean(t, fresh.Answer(hls.Directives{Skip: hls.SkipSegments}, young.at(), young.m.Append(nil)))
+}

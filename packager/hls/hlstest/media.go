@@ -2,6 +2,7 @@ package hlstest
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -249,19 +250,8 @@ func (l *list) metadata() {
 // lists reports whether the hinted part stands in the playlist.
 func (l *list) lists(h hls.PreloadHint) bool {
 	same := func(p hls.Part) bool { return p.URI == h.URI && p.ByteRange.Start == h.ByteRange.Start }
-	for _, p := range l.Open.Parts {
-		if same(p) {
-			return true
-		}
-	}
-	for _, s := range l.Segments {
-		for _, p := range s.Parts {
-			if same(p) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.Open.Parts, same) ||
+		slices.ContainsFunc(l.Segments, func(s hls.Segment) bool { return slices.ContainsFunc(s.Parts, same) })
 }
 
 func integer(s string) int64 {

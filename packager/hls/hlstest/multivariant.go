@@ -32,13 +32,13 @@ func (t *text) variantURIs() {
 	seen := false
 	for i := range t.entries {
 		e := &t.entries[i]
-		switch {
-		case e.tag == "EXT-X-STREAM-INF":
+		switch e.tag {
+		case "EXT-X-STREAM-INF":
 			if open != nil {
 				t.add("variant-uri", open.line, "no URI behind it")
 			}
 			open, seen = e, true
-		case e.tag == "":
+		case "":
 			if open == nil {
 				t.add("variant-uri", e.line, "%s has no EXT-X-STREAM-INF", e.value)
 			}

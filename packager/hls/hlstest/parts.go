@@ -2,6 +2,7 @@ package hlstest
 
 import (
 	"regexp"
+	"slices"
 	"time"
 
 	"longwave/packager/hls"
@@ -69,20 +70,19 @@ func (l *list) sum(s *hls.Segment, line int, oldest bool) {
 // oldParts finds parts that end more than three target durations before the end.
 func (l *list) oldParts() {
 	var fromEnd time.Duration
-	for i := len(l.Open.Parts) - 1; i >= 0; i-- {
-		fromEnd += l.Open.Parts[i].Duration
+	for _, p := range l.Open.Parts {
+		fromEnd += p.Duration
 	}
 	at := len(l.parts) - len(l.Open.Parts)
-	for i := len(l.Segments) - 1; i >= 0; i-- {
-		s := &l.Segments[i]
+	for _, s := range slices.Backward(l.Segments) {
 		end := fromEnd
-		for k := len(s.Parts) - 1; k >= 0; k-- {
+		for _, p := range slices.Backward(s.Parts) {
 			at--
 			if end > 3*l.TargetDuration {
 				l.add("part-old", l.parts[at], "%v before the end", end)
 				return
 			}
-			end += s.Parts[k].Duration
+			end += p.Duration
 		}
 		fromEnd += s.Duration
 	}

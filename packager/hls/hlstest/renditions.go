@@ -70,24 +70,24 @@ func (r *rendition) begin() time.Time {
 	return r.m.Segments[0].PDT
 }
 
-// reports checks the rendition reports in x (section 4.4.5.4).
-func (x *rendition) reports(all []*rendition, r *report) {
-	if x.m.PartTarget == 0 || x.m.EndList {
+// reports checks the rendition reports in r (section 4.4.5.4).
+func (r *rendition) reports(all []*rendition, out *report) {
+	if r.m.PartTarget == 0 || r.m.EndList {
 		return
 	}
 	for _, other := range all {
-		if other == x {
+		if other == r {
 			continue
 		}
-		i := slices.IndexFunc(x.m.Reports, func(rep hls.RenditionReport) bool {
-			return resolve(x.uri, rep.URI) == resolve("", other.uri)
+		i := slices.IndexFunc(r.m.Reports, func(rep hls.RenditionReport) bool {
+			return resolve(r.uri, rep.URI) == resolve("", other.uri)
 		})
 		if i < 0 {
-			r.add("report-missing", 0, "%s has none for %s", x.uri, other.uri)
+			out.add("report-missing", 0, "%s has none for %s", r.uri, other.uri)
 			continue
 		}
-		if last := x.reported(i); !fresh(last, other.m) {
-			r.add("report-wrong", 0, "%s says that %s is at %v, it is at %v", x.uri, other.uri, last, other.m.Last())
+		if last := r.reported(i); !fresh(last, other.m) {
+			out.add("report-wrong", 0, "%s says that %s is at %v, it is at %v", r.uri, other.uri, last, other.m.Last())
 		}
 	}
 }
@@ -106,14 +106,14 @@ func resolve(base, ref string) string {
 	return u.String()
 }
 
-// reported returns what report i of x says; what it leaves out is as in x itself.
-func (x *rendition) reported(i int) hls.Position {
-	last := x.m.Reports[i].Last
+// reported returns what report i of r says; what it leaves out is as in r itself.
+func (r *rendition) reported(i int) hls.Position {
+	last := r.m.Reports[i].Last
 	if last.MSN < 0 {
-		last.MSN = x.m.Last().MSN
+		last.MSN = r.m.Last().MSN
 	}
 	if last.Part < 0 {
-		last.Part = x.m.Last().Part
+		last.Part = r.m.Last().Part
 	}
 	return last
 }

@@ -97,6 +97,8 @@ var rules = []Rule{
 	{"part-late", "6.2.1", Must, OverTime, "a new part comes within one part target"},
 	{"hint-broken", "4.4.5.3", Must, OverTime, "the hinted part is the one that comes"},
 	{"delta-unmergeable", "6.2.5.1", Must, OverTime, "a delta update fits a playlist that is half a skip boundary old"},
+	{"delta-refused", "6.2.5.1", Must, OverTime, "a client that asks for a delta update gets one, once there are segments beyond the skip boundary"},
+	{"reload-early", "6.2.5.2", Must, OverTime, "a blocking reload is answered when the playlist contains what was asked for"},
 	{"daterange-changed", "4.4.5.1", Must, OverTime, "an attribute of a Date Range does not change or go"},
 	{"daterange-removed", "6.2.1", Must, OverTime, "a Date Range stays while a segment of its time is listed"},
 	{"daterange-reused", "6.2.1", Must, OverTime, "the ID of a Date Range that was removed is not used again"},
