@@ -34,8 +34,8 @@ type Media struct {
 	// Segments are the complete segments, in order. The first one's MSN is
 	// [Media.FirstMSN].
 	Segments []Segment
-	// Open is the segment under way, which has neither URI nor duration. It is
-	// zero when nothing is known of it.
+	// Open is the segment under way: its URI and duration are not written. It is zero
+	// when nothing is known of it.
 	Open Segment
 	// Hints are EXT-X-PRELOAD-HINT tags (section 4.4.5.3).
 	Hints []PreloadHint

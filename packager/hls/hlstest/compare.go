@@ -91,21 +91,24 @@ func (c *comparison) discontinuities() {
 	if first >= c.old.OpenMSN() || len(c.m.Segments) == 0 {
 		return
 	}
-	if was, is := discontinuity(c.old, first), discontinuity(c.m, first); was != is {
+	was, is := numbers(c.old)[first-c.old.FirstMSN()], numbers(c.m)[0]
+	if was != is {
 		c.add("discontinuity-sequence", 0, "segment %d has number %d, it had %d", first, is, was)
 	}
 }
 
-// discontinuity returns the Discontinuity Sequence Number of a listed segment
-// (section 6.2.1).
-func discontinuity(m *hls.Media, msn int64) int64 {
+// numbers returns the Discontinuity Sequence Numbers of the listed segments (section
+// 6.2.1).
+func numbers(m *hls.Media) []int64 {
+	all := make([]int64, len(m.Segments))
 	n := m.DiscontinuitySequence
-	for i := m.FirstMSN(); i <= msn; i++ {
-		if segment(m, i).Discontinuity {
+	for i := range m.Segments {
+		if m.Segments[i].Discontinuity {
 			n++
 		}
+		all[i] = n
 	}
-	return n
+	return all
 }
 
 // parts compares the parts of the segments that both versions have. It reports

@@ -12,6 +12,7 @@ type entry struct {
 	tag   string // without '#'; empty for a URI
 	value string // behind the colon, or the URI
 	attrs []attribute
+	bad   bool // the attribute-list could not be read to its end
 }
 
 // An attribute is a pair of an attribute-list.
@@ -95,6 +96,7 @@ func (t *text) scan(n int, line string) {
 
 // attributes parses the attribute-list of e as far as it can be parsed.
 func (t *text) attributes(e *entry) {
+	e.bad = true
 	for s := e.value; s != ""; {
 		name, rest, ok := strings.Cut(s, "=")
 		if !ok || !attributeName(name) {
@@ -121,13 +123,14 @@ func (t *text) attributes(e *entry) {
 		}
 		e.attrs = append(e.attrs, a)
 		if rest == "" {
-			return
+			break
 		}
 		if s = strings.TrimPrefix(rest, ","); s == rest || s == "" || !a.quoted && strings.ContainsAny(a.value, " \t\"") {
 			t.add("attribute-syntax", e.line, "%q behind %s", rest, name)
 			return
 		}
 	}
+	e.bad = false
 }
 
 func attributeName(s string) bool {

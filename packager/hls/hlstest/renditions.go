@@ -181,12 +181,18 @@ func (p *pair) timelines() {
 // reported.
 func (p *pair) segments() {
 	a, b := p.a.m, p.b.m
+	numbersA, numbersB := numbers(a), numbers(b)
+	next := 0 // the segment of a that is likely to match
 	for i := range b.Segments {
 		s := &b.Segments[i]
 		if s.PDT.Before(p.a.begin()) || !s.PDT.Before(p.a.end()) || s.PDT.IsZero() {
 			continue
 		}
-		k := slices.IndexFunc(a.Segments, func(o hls.Segment) bool { return s.PDT.Sub(o.PDT).Abs() <= aFrame })
+		matches := func(o hls.Segment) bool { return s.PDT.Sub(o.PDT).Abs() <= aFrame }
+		k := next
+		if k >= len(a.Segments) || !matches(a.Segments[k]) {
+			k = slices.IndexFunc(a.Segments, matches)
+		}
 		if k < 0 {
 			if i == len(b.Segments)-1 && len(a.Open.Parts) > 0 {
 				return // under way in a
@@ -199,7 +205,8 @@ func (p *pair) segments() {
 			p.differ("renditions-msn", "%d and %d are of the same time", msnA, msnB)
 			return
 		}
-		if x, y := discontinuity(a, msnA), discontinuity(b, msnB); x != y {
+		next = k + 1
+		if x, y := numbersA[k], numbersB[i]; x != y {
 			p.differ("renditions-discontinuity", "segment %d has the numbers %d and %d", msnA, x, y)
 			return
 		}

@@ -47,7 +47,7 @@ func (t *text) checkAttributes(e *entry, spec tagSpec) {
 		}
 	}
 	for name, s := range spec.attrs {
-		if _, ok := e.attr(name); !ok && s.required && t.wellFormed(e) {
+		if _, ok := e.attr(name); !ok && s.required && !e.bad {
 			t.add("attribute-missing", e.line, "%s has no %s", e.tag, name)
 		}
 	}
@@ -64,13 +64,6 @@ func (t *text) extension(e *entry, a attribute) {
 	case !a.quoted && !reHex.MatchString(a.value) && !reSigned.MatchString(a.value):
 		t.add("attribute-type", e.line, "%s=%s", a.name, a.value)
 	}
-}
-
-// wellFormed reports whether the whole attribute-list of e was read.
-func (t *text) wellFormed(e *entry) bool {
-	return !slices.ContainsFunc(t.found, func(v Violation) bool {
-		return v.Line == e.line && (v.Rule.Name == "attribute-syntax" || v.Rule.Name == "attribute-repeated")
-	})
 }
 
 var reVariable = regexp.MustCompile(`\{\$([A-Za-z0-9_-]+)\}`)
