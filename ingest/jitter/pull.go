@@ -79,11 +79,8 @@ func (s *Stream) take(n int, now time.Time) (made, left int) {
 
 // ready reports whether there is sound to play in this frame.
 func (s *Stream) ready() bool {
-	switch s.state.Phase {
-	case Ended:
-		return false
-	case Playing:
-		return true
+	if s.state.Phase == Ended || s.state.Phase == Playing {
+		return s.state.Phase == Playing
 	}
 	if !s.ended && pcm.Pos(s.ring.level) < s.state.Target {
 		return false

@@ -86,8 +86,11 @@ func TestTech3341TruePeak(t *testing.T) {
 		parts, phase float64 // of the sample rate; degrees
 		amp, want    float64
 	}{
-		{"15", 4, 0, 0.5, -6}, {"16", 4, 45, 0.5, -6}, {"17", 6, 60, 0.5, -6},
-		{"18", 8, 67.5, 0.5, -6}, {"19", 4, 45, 1.41, 3},
+		{"15", 4, 0, 0.5, -6},
+		{"16", 4, 45, 0.5, -6},
+		{"17", 6, 60, 0.5, -6},
+		{"18", 8, 67.5, 0.5, -6},
+		{"19", 4, 45, 1.41, 3},
 	} {
 		x := make([]float32, 10*pcm.FrameLen)
 		for i := range len(x) / 2 {

@@ -25,14 +25,26 @@ type Tone struct {
 
 // Fill overwrites dst with the tone from pos on.
 func (t Tone) Fill(dst []float32, pos pcm.Pos) {
-	right := t.RightHz
-	if right == 0 {
-		right = t.Hz
+	for len(dst) >= pcm.Channels {
+		second := pos.Floor(pcm.Rate)
+		n := min(len(dst)/pcm.Channels, int(second+pcm.Rate-pos))
+		t.fill(dst[:n*pcm.Channels], second/pcm.Rate, int(pos-second))
+		dst, pos = dst[n*pcm.Channels:], pos+pcm.Pos(n)
 	}
+}
+
+// fill stays within a second of the timeline. The phase at its start is worked
+// out first, so that positions since the epoch lose no precision.
+func (t Tone) fill(dst []float32, second pcm.Pos, at int) {
+	left := math.Mod(t.Hz*float64(second), 1)
+	right := math.Mod(t.RightHz*float64(second), 1)
 	for i := 0; i+1 < len(dst); i += pcm.Channels {
-		n := pos + pcm.Pos(i/pcm.Channels)
-		dst[i] = float32(t.Amp * math.Sin(phase(t.Hz, n)))
-		dst[i+1] = float32(t.Amp * math.Sin(phase(right, n)))
+		now := float64(at+i/pcm.Channels) / pcm.Rate
+		dst[i] = float32(t.Amp * math.Sin(2*math.Pi*(left+t.Hz*now)))
+		dst[i+1] = dst[i]
+		if t.RightHz != 0 {
+			dst[i+1] = float32(t.Amp * math.Sin(2*math.Pi*(right+t.RightHz*now)))
+		}
 	}
 }
 
@@ -41,14 +53,6 @@ func (t Tone) Make(n int) []float32 {
 	dst := make([]float32, n*pcm.Channels)
 	t.Fill(dst, 0)
 	return dst
-}
-
-// phase keeps its precision for positions since the epoch: it takes whole
-// seconds out before it multiplies.
-func phase(hz float64, n pcm.Pos) float64 {
-	whole := n.Floor(pcm.Rate)
-	_, turns := math.Modf(math.Mod(hz*float64(whole/pcm.Rate), 1) + hz*float64(n-whole)/pcm.Rate)
-	return 2 * math.Pi * turns
 }
 
 // Noise overwrites dst with white noise in [-amp, amp], the same for the same seed.
