@@ -1,10 +1,17 @@
 package ingest
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"longwave/ingest/decode"
 	"longwave/ingest/pcm"
+	"longwave/ingest/token"
 )
 
 // Why a speaker does not get on air. A transport answers an error that wraps
@@ -13,10 +20,10 @@ var (
 	// ErrRefused is wrapped by errors that mean: this speaker, never so.
 	ErrRefused = errors.New("refused")
 	// ErrUnauthorized means that no token was shown, or one that is not ours.
-	ErrUnauthorized = errors.New("no valid token")
+	ErrUnauthorized = fmt.Errorf("no valid token: %w", ErrRefused)
 	// ErrForbidden means a token of ours that does not open this door: expired,
 	// revoked, another station's or another role's.
-	ErrForbidden = errors.New("token not valid here")
+	ErrForbidden = fmt.Errorf("token not valid here: %w", ErrRefused)
 	// ErrBusy means that the station has no seat left.
 	ErrBusy = errors.New("no seat free")
 	// ErrClosed means that the lane was closed from our side: the same token
@@ -27,7 +34,7 @@ var (
 // A Claim is what a transport knows of somebody who wants to speak.
 type Claim struct {
 	Station   string
-	Token     string // empty for the operator's own inputs, see [Gate.Trust]
+	Token     string // empty for the operator's own inputs, see [Gate.Trusted]
 	Transport string // "icecast", "file": also the metrics' label
 	Remote    string // address for the log
 	Name      string // what the speaker calls themselves; the token's name goes before it
@@ -38,4 +45,122 @@ type Packet struct {
 	Data    []byte
 	PTS     pcm.Pos // since the source's start; -1 where the container has none
 	Arrival time.Time
+}
+
+// GateOptions are what a [Gate] works with.
+type GateOptions struct {
+	Tokens  *token.Signer
+	Revoked func(id string) bool // nil: none is
+	// Speakers is how many lanes a station may have; default 16.
+	Speakers int
+	Log      *slog.Logger
+	Registry prometheus.Registerer // nil: nothing is counted in public
+}
+
+// A Gate decides who goes on air. It is all a transport knows of the programmes.
+// It is safe for concurrent use.
+type Gate struct {
+	opt        GateOptions
+	metrics    *gateMetrics
+	programmes map[string]*Programme // by station; never changes
+}
+
+// NewGate returns the gate of some programmes.
+func NewGate(opt GateOptions, programmes ...*Programme) *Gate {
+	if opt.Speakers == 0 {
+		opt.Speakers = 16
+	}
+	if opt.Revoked == nil {
+		opt.Revoked = func(string) bool { return false }
+	}
+	g := &Gate{opt: opt, metrics: newGateMetrics(opt.Registry), programmes: map[string]*Programme{}}
+	for _, p := range programmes {
+		g.programmes[p.opt.Station] = p
+	}
+	return g
+}
+
+// Check tells whether c may speak, without taking a seat: a transport answers it
+// before it reads the sound. Its errors wrap [ErrUnauthorized] or [ErrForbidden].
+func (g *Gate) Check(c Claim) error {
+	_, err := g.check(c)
+	return err
+}
+
+func (g *Gate) check(c Claim) (token.Token, error) {
+	t, err := g.opt.Tokens.Parse(c.Token, time.Now())
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return t, fmt.Errorf("%w (expired at %s)", ErrForbidden, t.Expires.Format(time.DateTime))
+	case err != nil:
+		return t, ErrUnauthorized
+	case t.Station != c.Station:
+		return t, fmt.Errorf("%w (it is for station %q)", ErrForbidden, t.Station)
+	case t.Role != token.Host && t.Role != token.Speaker:
+		return t, fmt.Errorf("%w (it is for the role %s)", ErrForbidden, t.Role)
+	case g.opt.Revoked(t.ID):
+		return t, fmt.Errorf("%w (revoked)", ErrForbidden)
+	case g.programmes[c.Station] == nil:
+		return t, fmt.Errorf("%w (there is no station %q)", ErrForbidden, c.Station)
+	}
+	return t, nil
+}
+
+// Open admits a speaker who sends format f and returns the lane that carries its
+// packets to the mixer. The caller must Close it. The lane goes on after ctx ends
+// until what it holds was played.
+func (g *Gate) Open(ctx context.Context, c Claim, f decode.Format) (*Lane, error) {
+	t, err := g.check(c)
+	if err != nil {
+		g.metrics.refused(c.Transport)
+		return nil, err
+	}
+	if t.Name != "" {
+		c.Name = t.Name
+	}
+	return g.open(ctx, c, t.ID, f)
+}
+
+// Trusted is the gate as the operator's own inputs see it: they need no token.
+func (g *Gate) Trusted() TrustedGate { return TrustedGate{g} }
+
+// A TrustedGate admits without asking for a token.
+type TrustedGate struct{ gate *Gate }
+
+// Check implements the transports' gate: there is nothing to check.
+func (t TrustedGate) Check(Claim) error { return nil }
+
+// Open is [Gate.Open] without a token; the claim's name owns the seat.
+func (t TrustedGate) Open(ctx context.Context, c Claim, f decode.Format) (*Lane, error) {
+	return t.gate.open(ctx, c, c.Transport+":"+c.Name, f)
+}
+
+// open gives c the seat with the given id.
+func (g *Gate) open(ctx context.Context, c Claim, seat string, f decode.Format) (*Lane, error) {
+	p := g.programmes[c.Station]
+	if p == nil {
+		return nil, fmt.Errorf("%w (there is no station %q)", ErrForbidden, c.Station)
+	}
+	l, err := newLane(ctx, p, c, seat)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.admit(l, g.opt.Speakers); err != nil {
+		l.stream.Close()
+		return nil, err
+	}
+	l.dec, err = decode.New(l.ctx, f, l.write, decode.Options{Log: g.opt.Log.With("station", c.Station, "speaker", c.Name), Registry: g.opt.Registry, Title: l.Title})
+	if err != nil {
+		l.end(err)
+		return nil, err
+	}
+	g.metrics.opened(c.Transport)
+	return l, nil
+}
+
+// Close ends every lane: what they hold is still played. Nobody is admitted any more.
+func (g *Gate) Close() {
+	for _, p := range g.programmes {
+		p.Close()
+	}
 }

@@ -48,14 +48,14 @@ func NewServer(opt Options) *Server {
 	return &Server{opt: opt, metrics: newMetrics(opt.Registry, opt.Live), reading: make(chan struct{}, archiveReads)}
 }
 
-// Routes mounts the audience's routes below /{station}/. The page of a station is
-// mounted by who has it: see [Server.Page].
-func (s *Server) Routes(r chi.Router) {
+// Routes mounts the audience's routes of a station: its playlists and media. The
+// page is mounted by who has it.
+func (s *Server) Routes(r chi.Router, station string) {
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		r.MethodFunc(method, "/{station}/{file}", s.serveList)
-		r.MethodFunc(method, "/{station}/{rendition}/{file}", s.serveRendition)
+		r.MethodFunc(method, "/"+station+"/{file}", s.serveList)
+		r.MethodFunc(method, "/"+station+"/{rendition}/{file}", s.serveRendition)
 	}
-	r.MethodFunc(http.MethodOptions, "/{station}/*", preflight)
+	r.MethodFunc(http.MethodOptions, "/"+station+"/*", preflight)
 }
 
 // serveRendition answers for playlists, parts, segments and init segments.

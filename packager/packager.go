@@ -45,8 +45,9 @@ type Packager struct {
 	marks   logbook
 	rates   rates
 	done    []finished // parts of this round
+	closing []finished // whose segments wait for a local store to have them
+	slow    bool       // it did not have the last ones in time
 	ended   bool
-	encoded time.Duration // spent coding in this round
 }
 
 // A finished part waits for the others of its round before it is listed.
@@ -124,9 +125,16 @@ func (p *Packager) round(ctx context.Context, samples []float32) error {
 	}
 	p.metrics.encode.Observe(time.Since(begin).Seconds())
 	p.collect()
-	if len(p.done) > 0 {
+	switch {
+	case len(p.done) > 0:
 		p.publish(ctx)
 		p.done = p.done[:0]
+	case len(p.closing) > 0 && p.keptLocally():
+		late := slices.Clone(p.closing)
+		p.closeSegments(ctx, false)
+		for _, f := range late {
+			p.putLive(ctx, Object{Key: p.mediaKey(f.window), Data: p.livePlaylist(f.window).Append(nil)})
+		}
 	}
 	return nil
 }
@@ -144,6 +152,7 @@ func (p *Packager) finish(ctx context.Context) error {
 			return err
 		}
 	}
+	p.closeSegments(ctx, true)
 	p.ended = true
 	for _, w := range p.windows {
 		p.putLive(ctx, Object{Key: p.mediaKey(w), Data: p.livePlaylist(w).Append(nil)})
@@ -167,7 +176,7 @@ func (p *Packager) hush(ctx context.Context, pos pcm.Pos) error {
 // that ends at end.
 func (p *Packager) unfinished(end pcm.Pos) bool {
 	for _, w := range p.windows {
-		if w.rend.au < end {
+		if w.rend.out.au < end {
 			return true
 		}
 	}

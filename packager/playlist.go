@@ -27,12 +27,12 @@ func (p *Packager) livePlaylist(w *window) *hls.Media {
 		CanBlockReload: true,
 		CanSkipUntil:   skipUntil,
 		HoldBack:       holdBack,
-		PartHoldBack:   time.Duration(p.opt.Profile.HoldBackParts) * pcm.Duration(p.opt.Profile.PartSamples),
+		PartHoldBack:   p.partHoldBack(),
 	}
 	if len(w.open.Parts) > 0 {
 		m.Open = w.open
 	}
-	m.Hints = []hls.PreloadHint{{Type: hls.HintPart, URI: Key{Kind: Part, MSN: w.next(), Part: len(w.open.Parts)}.File()}}
+	m.Hints = []hls.PreloadHint{{Type: hls.HintPart, URI: w.hint()}}
 	for _, o := range p.windows {
 		if o != w {
 			m.Reports = append(m.Reports, hls.RenditionReport{URI: "../" + o.rend.rung.Name + "/live.m3u8", Last: o.last})
@@ -70,4 +70,14 @@ func (p *Packager) playlist(first int64, segs []hls.Segment) *hls.Media {
 // units, some parts have one more.
 func (p *Packager) partTarget(r *rendition) time.Duration {
 	return pcm.Duration(p.opt.Profile.PartSamples.Ceil(r.format.FrameSamples))
+}
+
+// partHoldBack is the same for every rendition of the station (rfc8216bis section
+// 6.2.4), so it counts the longest parts of them all.
+func (p *Packager) partHoldBack() time.Duration {
+	var longest time.Duration
+	for _, w := range p.windows {
+		longest = max(longest, p.partTarget(w.rend))
+	}
+	return time.Duration(p.opt.Profile.HoldBackParts) * longest
 }

@@ -8,33 +8,33 @@ import (
 )
 
 // keepWait bounds how long a round waits for a local store to have a segment before
-// it is named. It is far above what a disk takes, and below what a listener could
-// notice.
-const keepWait = 100 * time.Millisecond
+// its last part is listed. A disk that takes longer holds up the segment's own line in
+// the playlist, not the parts.
+const keepWait = 20 * time.Millisecond
 
 // publish puts the parts of this round, then what names them.
 func (p *Packager) publish(ctx context.Context) {
-	segments := false
+	p.closeSegments(ctx, true)
 	for _, f := range p.done {
-		if f.chunk.segment != nil {
-			o := Object{Key: p.key(f.window, Key{Kind: Segment, MSN: f.chunk.msn}), Data: f.chunk.segment}
-			p.rates.measure(f.window.rend.rung.Name, len(o.Data))
-			for _, s := range p.outlets {
-				s.send(o)
-			}
-			segments = true
+		if f.chunk.segment == nil {
+			continue
 		}
-	}
-	if segments {
-		p.awaitLocal()
+		o := Object{Key: p.key(f.window, Key{Kind: Segment, MSN: f.chunk.msn}), Data: f.chunk.segment}
+		p.rates.measure(f.window.rend.rung.Name, len(o.Data))
+		for _, s := range p.outlets {
+			s.send(o)
+		}
+		p.closing = append(p.closing, f)
 	}
 	for _, f := range p.done {
-		p.list(ctx, f.window, f.chunk)
+		p.listPart(ctx, f.window, f.chunk)
 	}
+	p.awaitLocal(keepWait)
+	p.closeSegments(ctx, false)
 	for _, f := range p.done {
 		p.putLive(ctx, Object{Key: p.mediaKey(f.window), Data: p.livePlaylist(f.window).Append(nil)})
 	}
-	if segments && p.rates.changed() {
+	if p.rates.changed() {
 		p.putMultivariants(ctx)
 	}
 	if p.opt.Now != nil {
@@ -45,19 +45,39 @@ func (p *Packager) publish(ctx context.Context) {
 	}
 }
 
-// list puts a part, and the segment that it closes, into the live window.
-func (p *Packager) list(ctx context.Context, w *window, c chunk) {
-	if !p.opt.Profile.Plain() {
-		p.putLive(ctx, Object{Key: p.key(w, Key{Kind: Part, MSN: c.msn, Part: c.part}), Data: c.data})
-		w.addPart(c)
-		p.metrics.parts.WithLabelValues(w.rend.rung.Name).Inc()
+// closeSegments lists the segments that wait for the local stores to have them: when
+// they have, or by force, because the next part is here.
+func (p *Packager) closeSegments(ctx context.Context, force bool) {
+	slow := !p.keptLocally()
+	if len(p.closing) == 0 || slow && !force {
+		return
 	}
-	p.metrics.bytes.WithLabelValues(w.rend.rung.Name).Add(float64(len(c.data)))
-	if c.segment != nil {
-		p.putLive(ctx, Object{Key: p.key(w, Key{Kind: Segment, MSN: c.msn}), Data: c.segment})
-		w.close(c)
-		p.metrics.segments.WithLabelValues(w.rend.rung.Name).Inc()
+	if slow {
+		p.metrics.slow.Inc()
+		if !p.slow {
+			p.opt.Log.WarnContext(ctx, "the local store is slow: segments are named before they are kept")
+		}
 	}
+	p.slow = slow
+	for _, f := range p.closing {
+		name := f.window.rend.rung.Name
+		p.putLive(ctx, Object{Key: p.key(f.window, Key{Kind: Segment, MSN: f.chunk.msn}), Data: f.chunk.segment})
+		f.window.close(f.chunk)
+		p.metrics.segments.WithLabelValues(name).Inc()
+	}
+	p.closing = p.closing[:0]
+}
+
+// listPart puts a part into the live window.
+func (p *Packager) listPart(ctx context.Context, w *window, c chunk) {
+	name := w.rend.rung.Name
+	p.metrics.bytes.WithLabelValues(name).Add(float64(len(c.data)))
+	if p.opt.Profile.Plain() {
+		return
+	}
+	p.putLive(ctx, Object{Key: p.key(w, Key{Kind: Part, MSN: c.msn, Part: c.part}), Data: c.data})
+	w.addPart(c)
+	p.metrics.parts.WithLabelValues(name).Inc()
 }
 
 func (p *Packager) putLive(ctx context.Context, o Object) {
@@ -80,20 +100,31 @@ func (p *Packager) collect() {
 	}
 }
 
-// awaitLocal waits until the local stores have what they were sent. A disk that
-// does not come up with it in time is not waited for again until it has caught up.
-func (p *Packager) awaitLocal() {
-	timeout := time.NewTimer(keepWait)
+// keptLocally reports that the local stores have all that they were sent.
+func (p *Packager) keptLocally() bool {
+	for _, s := range p.outlets {
+		if s.outlet.Local() && s.media > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// awaitLocal waits until the local stores have the segments that they were sent, but
+// not after most, nor for a store that was too slow the last time.
+func (p *Packager) awaitLocal(most time.Duration) {
+	if p.slow || p.keptLocally() {
+		return
+	}
+	timeout := time.NewTimer(most)
 	defer timeout.Stop()
 	for _, s := range p.outlets {
-		for s.outlet.Local() && !s.slow && s.pending > 0 {
+		for s.outlet.Local() && s.media > 0 {
 			select {
 			case a := <-s.outlet.Acks():
 				p.acknowledge(s, a)
 			case <-timeout.C:
-				s.slow = true
-				p.metrics.slow.Inc()
-				p.opt.Log.Warn("the local store is slow: segments are named before they are kept", "waited", keepWait)
+				return
 			}
 		}
 	}

@@ -32,10 +32,15 @@ type rendition struct {
 	tail      int     // access units that idle still owes
 	skip      int     // access units of cur that are pre-roll
 
+	out output
+}
+
+// An output is what was coded and not yet given out.
+type output struct {
 	au      pcm.Pos // of the next access unit to be written
 	sizes   []uint32
-	data    []byte
-	segment []byte // the parts of the segment so far
+	data    []byte // access units of the part under way
+	segment []byte // parts of the segment under way
 }
 
 // A chunk is a part that was just finished, and the segment when it closed one.
@@ -64,8 +69,8 @@ func newRendition(r Rung, p Profile, pos pcm.Pos) (*rendition, error) {
 	}
 	return &rendition{
 		rung: r, format: format, parts: p.Parts(), init: init, hash: cmaf.Hash(init),
-		cur: cur, idle: idle, next: pos - pcm.Pos(format.PreRoll)*format.FrameSamples, bound: pos, au: pos,
-		sizes: make([]uint32, 0, SegmentSamples/format.FrameSamples),
+		cur: cur, idle: idle, next: pos - pcm.Pos(format.PreRoll)*format.FrameSamples, bound: pos,
+		out: output{au: pos, sizes: make([]uint32, 0, SegmentSamples/format.FrameSamples)},
 	}, nil
 }
 
@@ -129,14 +134,14 @@ func (r *rendition) take(c encode.Coder, frame []float32, emit func(*rendition, 
 	if err != nil {
 		return err
 	}
-	r.sizes = append(r.sizes, uint32(len(unit)))
-	r.data = append(r.data, unit...)
-	r.au += r.format.FrameSamples
+	r.out.sizes = append(r.out.sizes, uint32(len(unit)))
+	r.out.data = append(r.out.data, unit...)
+	r.out.au += r.format.FrameSamples
 	// An access unit belongs to the part that holds its start: the part is whole
 	// when the next unit starts at or after its end.
-	start := r.au - pcm.Pos(len(r.sizes))*r.format.FrameSamples
+	start := r.out.au - pcm.Pos(len(r.out.sizes))*r.format.FrameSamples
 	length := SegmentSamples / pcm.Pos(r.parts)
-	if r.au >= start.Floor(length)+length {
+	if r.out.au >= start.Floor(length)+length {
 		emit(r, r.cut(start, length))
 	}
 	return nil
@@ -146,19 +151,19 @@ func (r *rendition) take(c encode.Coder, frame []float32, emit func(*rendition, 
 func (r *rendition) cut(start, length pcm.Pos) chunk {
 	msn := MSN(start)
 	part := int((start - SegmentPos(msn)) / length)
-	from := len(r.segment)
-	r.segment = cmaf.Part{
+	from := len(r.out.segment)
+	r.out.segment = cmaf.Part{
 		Sequence: uint32(msn*int64(r.parts) + int64(part)),
 		Pos:      start,
-		Sizes:    r.sizes,
-		Data:     r.data,
+		Sizes:    r.out.sizes,
+		Data:     r.out.data,
 		First:    part == 0,
-	}.Append(r.segment)
-	c := chunk{msn: msn, part: part, samples: r.au - start, newestAU: r.au, data: bytes.Clone(r.segment[from:])}
-	r.sizes, r.data = r.sizes[:0], r.data[:0]
+	}.Append(r.out.segment)
+	c := chunk{msn: msn, part: part, samples: r.out.au - start, newestAU: r.out.au, data: bytes.Clone(r.out.segment[from:])}
+	r.out.sizes, r.out.data = r.out.sizes[:0], r.out.data[:0]
 	if part == r.parts-1 {
-		c.segment = bytes.Clone(r.segment)
-		r.segment = r.segment[:0]
+		c.segment = bytes.Clone(r.out.segment)
+		r.out.segment = r.out.segment[:0]
 	}
 	return c
 }

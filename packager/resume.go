@@ -41,7 +41,7 @@ func (p *Packager) resumeWindow(ctx context.Context, w *window) error {
 	for msn := w.first; msn < MSN(p.opt.Start); msn++ {
 		if hash, ok := past[msn]; ok {
 			w.add(hash)
-			p.shelve(w, msn)
+			p.shelve(ctx, w, msn)
 			continue
 		}
 		if filler == nil {
@@ -63,10 +63,23 @@ func (p *Packager) resumeWindow(ctx context.Context, w *window) error {
 	return nil
 }
 
-// shelve enters a segment that the stores have from an earlier run.
-func (p *Packager) shelve(w *window, msn int64) {
+// shelve enters a segment that an earlier run kept on this machine. Other stores
+// are sent it again: it may never have reached them, and it does not change.
+func (p *Packager) shelve(ctx context.Context, w *window, msn int64) {
+	o := Object{Key: p.key(w, Key{Kind: Segment, MSN: msn})}
 	for _, s := range p.outlets {
-		s.shelves[s.byName[w.rend.rung.Name]].keep(msn)
+		if s.outlet.Local() {
+			s.shelves[s.byName[w.rend.rung.Name]].keep(msn)
+			continue
+		}
+		if o.Data == nil {
+			var err error
+			if o.Data, err = p.opt.Past.Read(ctx, o.Key); err != nil {
+				p.opt.Log.WarnContext(ctx, "cannot read a segment of the last run", "key", o.Key.String(), "err", err)
+				return
+			}
+		}
+		s.send(o)
 	}
 }
 

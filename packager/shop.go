@@ -6,11 +6,10 @@ type shop struct {
 	outlet  Outlet
 	shelves []*shelf // one a rendition
 	byName  map[string]int
-	pending int  // objects sent and not acknowledged
-	slow    bool // it was not in time once; cleared when it has everything
-	lists   int  // renditions whose playlist it has: the multivariants wait for all
-	opened  bool // the multivariants were sent
-	has     []bool
+	pending int    // objects sent and not acknowledged
+	media   int    // segments among them
+	has     []bool // renditions whose playlist it has
+	opened  bool   // it was sent the multivariants, which name them all
 }
 
 func newShop(o Outlet, windows []*window) *shop {
@@ -24,6 +23,9 @@ func newShop(o Outlet, windows []*window) *shop {
 
 func (s *shop) send(o Object) {
 	s.pending++
+	if o.Key.Kind == Segment {
+		s.media++
+	}
 	s.outlet.Send(o)
 }
 
@@ -32,7 +34,9 @@ func (s *shop) send(o Object) {
 // only what was acknowledged.
 func (p *Packager) acknowledge(s *shop, a Ack) {
 	s.pending--
-	s.slow = s.slow && s.pending > 0
+	if a.Key.Kind == Segment {
+		s.media--
+	}
 	i, ok := s.byName[a.Key.Rendition]
 	if !ok {
 		return

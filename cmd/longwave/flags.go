@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+)
+
+// common are the flags of commands that read the configuration.
+type common struct {
+	Config string `short:"c" type:"path" placeholder:"FILE" help:"Configuration file (YAML); without one everything has a default."`
+	Data   string `placeholder:"DIR" help:"Folder of everything that is kept (default ./data)."`
+}
+
+// load reads the configuration; flags go before the file.
+func (c common) load() (Config, error) {
+	cfg, err := loadConfig(c.Config)
+	if err != nil {
+		return cfg, usageError{err}
+	}
+	if c.Data != "" {
+		cfg.Data = c.Data
+	}
+	if err := cfg.check(); err != nil {
+		if c.Config != "" {
+			err = fmt.Errorf("%s: %w", c.Config, err)
+		}
+		return cfg, usageError{err}
+	}
+	return cfg, nil
+}
+
+// newLog returns the log that c asks for, to w.
+func newLog(c LogConfig, w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return nil, usageError{fmt.Errorf("log.level %q: use debug, info, warn or error", c.Level)}
+	}
+	opt := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opt)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, opt)), nil
+}
+
+var stderr io.Writer = os.Stderr

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"syscall"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"longwave/origin"
+	"longwave/origin/web"
+	"longwave/packager"
+)
+
+// closeTime is how long answers under way may take when the node ends.
+const closeTime = 2 * time.Second
+
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// openListeners opens the ports and mounts what answers there.
+func (n *node) openListeners() error {
+	audience, err := n.audience()
+	if err != nil {
+		return err
+	}
+	if err := n.listen(n.cfg.Listen, audience, "--listen"); err != nil {
+		return err
+	}
+	if n.cfg.Metrics == "off" {
+		return nil
+	}
+	return n.listen(n.cfg.Metrics, n.operator(), "--metrics")
+}
+
+func (n *node) listen(addr string, h http.Handler, flag string) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			err = fmt.Errorf("address %s is taken by another program: end that one or choose another with %s", addr, flag)
+		case errors.Is(err, syscall.EACCES):
+			err = fmt.Errorf("address %s is not allowed to this user: choose a port above 1023 with %s", addr, flag)
+		default:
+			err = fmt.Errorf("address %s cannot be listened on (%w): choose another with %s", addr, err, flag)
+		}
+		return usageError{err}
+	}
+	n.listeners = append(n.listeners, &listener{Listener: l, server: &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      30 * time.Second, // a wait is at most 6 s; sources are hijacked
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
+	}})
+	return nil
+}
+
+// audience is what listeners and sources see.
+func (n *node) audience() (http.Handler, error) {
+	r := chi.NewRouter()
+	server := origin.NewServer(origin.Options{
+		Live: n.live, Archive: n.storage, MaxWaiting: n.cfg.Limits.Waiting, Log: n.log, Registry: n.registry,
+	})
+	for _, s := range n.cfg.Stations {
+		page, err := web.Handler(web.Station{Name: s.Title})
+		if err != nil {
+			return nil, err
+		}
+		page = http.StripPrefix("/"+s.Name, page)
+		r.Handle("/"+s.Name+"/", page)
+		r.Handle("/"+s.Name+"/"+web.Folder+"*", page)
+		server.Routes(r, s.Name)
+	}
+	n.icecast.Routes(r)
+	n.health(r)
+	return r, nil
+}
+
+// operator is what is not for the public.
+func (n *node) operator() http.Handler {
+	r := chi.NewRouter()
+	n.health(r)
+	r.Handle("/metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{Registry: n.registry}))
+	r.HandleFunc("/debug/pprof/*", pprof.Index)
+	r.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	r.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	r.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return r
+}
+
+// stuck is how old a live edge may be: one and a half target durations.
+const stuck = 3 * packager.TargetDuration / 2
+
+// health mounts what supervisors and load balancers ask: healthz while the process
+// answers at all, readyz only while the live edge of every station moves.
+func (n *node) health(r chi.Router) {
+	answer := func(w http.ResponseWriter, status int, text string) {
+		w.Header().Set("Cache-Control", packager.CacheNever)
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		fmt.Fprintln(w, text)
+	}
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		for _, s := range n.cfg.Stations {
+			age, ok := n.live.Age(s.Name)
+			if !ok || age > stuck {
+				answer(w, http.StatusServiceUnavailable, fmt.Sprintf("station %s: the live edge does not move", s.Name))
+				return
+			}
+		}
+		answer(w, http.StatusOK, "ok")
+	})
+}
+
+// closeListeners lets answers under way finish.
+func (n *node) closeListeners(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, closeTime)
+	defer cancel()
+	if err := n.icecast.Shutdown(ctx); err != nil {
+		n.log.Debug("sources were cut off", "err", err)
+	}
+	for _, l := range n.listeners {
+		if err := l.server.Shutdown(ctx); err != nil {
+			_ = l.server.Close()
+		}
+	}
+}

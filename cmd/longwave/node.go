@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"longwave/ingest"
+	"longwave/ingest/file"
+	"longwave/ingest/hold"
+	"longwave/ingest/icecast"
+	"longwave/ingest/pcm"
+	"longwave/ingest/token"
+	"longwave/origin"
+	"longwave/packager"
+)
+
+// A node is everything in one process, put together and not yet running.
+type node struct {
+	cfg       Config
+	log       *slog.Logger
+	registry  *prometheus.Registry
+	lock      *os.File
+	signer    *token.Signer
+	clock     pcm.Clock
+	storage   *storage
+	live      *origin.Live
+	gate      *ingest.Gate
+	icecast   *icecast.Server
+	stations  []*station
+	listeners []*listener
+}
+
+// A station is one programme on its way to the origin.
+type station struct {
+	cfg       StationConfig
+	programme *ingest.Programme
+	packager  *packager.Packager
+	player    *file.Player // nil: no file to play
+}
+
+// newNode opens everything that can be wrong: what is, is said before anybody is on
+// air.
+func newNode(ctx context.Context, cfg Config, log *slog.Logger) (*node, error) {
+	n := &node{cfg: cfg, log: log, registry: newRegistry(), live: origin.NewLive()}
+	if _, err := exec.LookPath("ffmpeg"); err != nil {
+		return nil, usageError{errors.New("ffmpeg is not installed, and most sources cannot be decoded without: apt install ffmpeg")}
+	}
+	var err error
+	if n.lock, err = lockData(cfg.Data); err != nil {
+		return nil, err
+	}
+	if n.signer, err = openSigner(cfg.SecretFile); err != nil {
+		return nil, err
+	}
+	if n.storage, err = openStorage(ctx, cfg, log, n.registry); err != nil {
+		return nil, err
+	}
+	if err := n.openStations(); err != nil {
+		return nil, err
+	}
+	if err := n.openListeners(); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// openStations makes the programmes, the gate before them and the packagers behind.
+func (n *node) openStations() error {
+	n.clock = pcm.NewClock(time.Now())
+	start := packager.FirstPos(n.clock.Now())
+	var programmes []*ingest.Programme
+	for _, cfg := range n.cfg.Stations {
+		log := n.log.With("station", cfg.Name)
+		reg := prometheus.WrapRegistererWith(prometheus.Labels{"station": cfg.Name}, n.registry)
+		profile, err := packager.ParseProfile(cfg.Profile)
+		if err != nil {
+			return usageError{err}
+		}
+		ladder, err := cfg.ladder()
+		if err != nil {
+			return usageError{err}
+		}
+		s := &station{cfg: cfg}
+		s.programme = ingest.NewProgramme(ingest.ProgrammeOptions{
+			Station: cfg.Name, Clock: n.clock, Start: start, Hold: hold.Bundled(), Log: log, Registry: n.registry,
+		})
+		s.packager, err = packager.New(packager.Options{
+			Station: cfg.Name, Profile: profile, Ladder: ladder, Start: start,
+			Live: n.live, Outlets: n.storage.outlets(cfg.Name, log, n.registry), Past: n.storage,
+			Now: n.clock.Now, Log: log, Registry: reg,
+		})
+		if err != nil {
+			return err
+		}
+		programmes = append(programmes, s.programme)
+		n.stations = append(n.stations, s)
+	}
+	n.gate = ingest.NewGate(ingest.GateOptions{
+		Tokens: n.signer, Speakers: n.cfg.Limits.Speakers, Log: n.log, Registry: n.registry,
+	}, programmes...)
+	n.icecast = icecast.New(n.gate, icecast.Options{Log: n.log, Registry: n.registry})
+	return n.openPlayers()
+}
+
+func (n *node) openPlayers() error {
+	for _, s := range n.stations {
+		if s.cfg.Play == "" {
+			continue
+		}
+		var err error
+		s.player, err = file.New(n.gate.Trusted(), file.Options{Station: s.cfg.Name, Path: s.cfg.Play, Loop: s.cfg.Loop, Log: n.log})
+		if err != nil {
+			return usageError{err}
+		}
+	}
+	return nil
+}
+
+// run goes on air until stop is closed, then lets everybody finish; it ends at once
+// when ctx does.
+//
+// The end is an EOF that travels with the sound: the gate closes, lanes drain, the
+// programmes end, the packagers flush and say so in the playlists, the stores get
+// the rest, and only then the listeners close.
+func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
+	services, endServices := context.WithCancel(ctx)
+	defer endServices()
+	group, services := errgroup.WithContext(services)
+	n.start(group, services)
+
+	media, onAir := errgroup.WithContext(services)
+	for _, s := range n.stations {
+		media.Go(func() error { return s.packager.Run(onAir, s.programme) })
+	}
+	media.Go(func() error {
+		select {
+		case <-stop:
+		case <-onAir.Done():
+		}
+		n.gate.Close()
+		return nil
+	})
+	err := media.Wait()
+	n.closeListeners(ctx)
+	endServices()
+	if failed := group.Wait(); failed != nil && !errors.Is(failed, context.Canceled) {
+		err = failed // the cause of the others' end
+	}
+	if cause := context.Cause(ctx); cause != nil && err != nil {
+		err = fmt.Errorf("%w (%w)", cause, err)
+	}
+	return err
+}
+
+// start runs what serves the programmes.
+func (n *node) start(group *errgroup.Group, ctx context.Context) {
+	for _, q := range n.storage.queues {
+		group.Go(func() error { return q.Run(ctx) })
+	}
+	for _, r := range n.storage.retain {
+		group.Go(func() error { return r.Run(ctx) })
+	}
+	group.Go(func() error { return n.live.Run(ctx) })
+	for _, l := range n.listeners {
+		group.Go(func() error { return l.serve() })
+	}
+	for _, s := range n.stations {
+		if s.player == nil {
+			continue
+		}
+		group.Go(func() error {
+			if err := s.player.Run(ctx); err != nil && ctx.Err() == nil {
+				n.log.Error("the file is off the air: the hold plays", "station", s.cfg.Name, "err", err)
+			}
+			return nil
+		})
+	}
+}
+
+// A listener is an open port and what serves it.
+type listener struct {
+	net.Listener
+	server *http.Server
+}
+
+func (l *listener) serve() error {
+	if err := l.server.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+	return nil
+}

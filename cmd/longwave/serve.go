@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"longwave/ingest/token"
+)
+
+// drainTime is how long a node may take to end after SIGTERM.
+const drainTime = 10 * time.Second
+
+// serveCmd runs everything in one process.
+type serveCmd struct {
+	common
+	Listen  string `placeholder:"ADDR" help:"Address of the listener (default :8080)."`
+	Metrics string `placeholder:"ADDR" help:"Address of the listener for metrics and health, or off (default 127.0.0.1:9464)."`
+	Public  string `placeholder:"URL" help:"Address under which the audience reaches the listener."`
+	Profile string `placeholder:"NAME" help:"fast, low, calm or plain (default low)."`
+	Play    string `placeholder:"FILE" help:"Put a file on air, anything that ffmpeg decodes; - is standard input (WAV, or s16le 48 kHz stereo)."`
+	Loop    bool   `help:"Play the file again and again."`
+}
+
+// Run implements the command.
+func (c *serveCmd) Run() error {
+	cfg, err := c.settings()
+	if err != nil {
+		return err
+	}
+	log, err := newLog(cfg.Log, stderr)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	n, err := newNode(context.Background(), cfg, log)
+	if err != nil {
+		return err
+	}
+	if err := n.printAddresses(os.Stdout); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	stop := make(chan struct{})
+	go func() {
+		log.Info("ending: listeners are told", "signal", (<-signals).String())
+		close(stop)
+		select {
+		case <-signals:
+			log.Warn("second signal: ending at once")
+		case <-time.After(drainTime - time.Second):
+		}
+		cancel(errors.New("not drained in time"))
+	}()
+	return n.run(ctx, stop)
+}
+
+// settings are the configuration with the flags before it.
+func (c *serveCmd) settings() (Config, error) {
+	cfg, err := loadConfig(c.Config)
+	if err != nil {
+		return cfg, usageError{err}
+	}
+	for _, f := range []struct {
+		flag string
+		key  *string
+	}{{c.Listen, &cfg.Listen}, {c.Metrics, &cfg.Metrics}, {c.Public, &cfg.Public}, {c.Data, &cfg.Data}} {
+		if f.flag != "" {
+			*f.key = f.flag
+		}
+	}
+	for i := range cfg.Stations {
+		if c.Profile != "" {
+			cfg.Stations[i].Profile = c.Profile
+		}
+		if c.Play != "" && i == 0 {
+			cfg.Stations[i].Play, cfg.Stations[i].Loop = c.Play, c.Loop
+		}
+	}
+	if err := cfg.check(); err != nil {
+		return cfg, usageError{err}
+	}
+	return cfg, nil
+}
+
+// printAddresses tells a person what to open and what to paste.
+func (n *node) printAddresses(w interface{ Write([]byte) (int, error) }) error {
+	var b strings.Builder
+	host := strings.TrimPrefix(strings.TrimPrefix(n.cfg.Public, "http://"), "https://")
+	for _, s := range n.cfg.Stations {
+		key, err := n.signer.Sign(newToken(s.Name, token.Speaker, "Studio", 24*time.Hour))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "\n%s\n  listen    %s/%s/\n", s.Title, n.cfg.Public, s.Name)
+		fmt.Fprintf(&b, "  speak     ffmpeg -re -i FILE -c:a libopus -b:a 96k -page_duration 20000 -content_type audio/ogg -f ogg 'icecast://source:%s@%s/ice/%s'\n", key, host, s.Name)
+		fmt.Fprintf(&b, "            or any Icecast source client: server %s, mount /ice/%s, user source, and that password (valid for a day)\n", host, s.Name)
+	}
+	if n.cfg.Metrics != "off" {
+		fmt.Fprintf(&b, "\noperate     http://%s/metrics\n", n.cfg.Metrics)
+	}
+	_, err := fmt.Fprintln(w, b.String())
+	return err
+}

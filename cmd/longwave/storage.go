@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"longwave/origin/store"
+	"longwave/origin/store/disk"
+	"longwave/origin/store/s3"
+	"longwave/packager"
+	"longwave/packager/push"
+)
+
+// journalKeep is how long segments stay on this machine when they are kept in a
+// bucket: enough to go on from after a restart.
+const journalKeep = 15 * time.Minute
+
+// A storage is where this node keeps what it made: the disk first, so that a node
+// that is killed finds again what it named, then the bucket, if there is one.
+type storage struct {
+	disk   store.Store
+	bucket store.Store // nil: the disk is the store
+	queues []*push.Queue
+	retain []*store.Retain
+}
+
+// openStorage opens the stores and looks whether they do what they must. What is
+// wrong is said here, before anybody is on air.
+func openStorage(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.Registerer) (*storage, error) {
+	metrics := store.NewMetrics(reg)
+	d, err := disk.Open(disk.Options{Dir: filepath.Join(cfg.Data, "store")})
+	if err != nil {
+		return nil, err
+	}
+	if err := tell(log, d.Probe(ctx)); err != nil {
+		return nil, err
+	}
+	st := &storage{disk: metrics.Watch("disk", d)}
+	keep := store.RetainOptions{MaxAge: cfg.Store.Keep, MaxBytes: int64(cfg.Store.KeepBytes), Metrics: metrics, Log: log}
+	if cfg.Store.Kind == "s3" {
+		b, err := openBucket(ctx, cfg.Store.S3, log)
+		if err != nil {
+			return nil, err
+		}
+		st.bucket = metrics.Watch("s3", b)
+		keep.Label = "s3"
+		st.retain = append(st.retain, store.NewRetain(st.bucket, keep))
+		keep.MaxAge, keep.MaxBytes = journalKeep, 0
+	}
+	keep.Label = "disk"
+	st.retain = append(st.retain, store.NewRetain(st.disk, keep))
+	return st, nil
+}
+
+func openBucket(ctx context.Context, c S3Config, log *slog.Logger) (*s3.Store, error) {
+	b, err := s3.New(ctx, s3.Options{
+		Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region, Endpoint: c.Endpoint,
+		PathStyle: *c.PathStyle, CredentialsFile: c.CredentialsFile,
+	})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return b, tell(log, b.Probe(ctx))
+}
+
+// tell logs what a probe found that is not good, and returns what forbids to start.
+func tell(log *slog.Logger, r store.Report) error {
+	for _, f := range r.Findings {
+		if f.Level == store.Warning {
+			log.Warn("store", "store", r.Store, "check", f.Check, "finding", f.Text)
+		}
+	}
+	return r.Err()
+}
+
+// outlets returns new ways to the stores for one station.
+func (st *storage) outlets(station string, log *slog.Logger, reg prometheus.Registerer) []packager.Outlet {
+	reg = prometheus.WrapRegistererWith(prometheus.Labels{"station": station}, reg)
+	permanent := func(err error) bool { return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrName) }
+	add := func(s store.Store, name string, local bool) packager.Outlet {
+		q := push.New(s, push.Options{Name: name, Local: local, Permanent: permanent, Log: log, Registry: reg})
+		st.queues = append(st.queues, q)
+		return q
+	}
+	out := []packager.Outlet{add(st.disk, "disk", true)}
+	if st.bucket != nil {
+		out = append(out, add(st.bucket, "s3", false))
+	}
+	return out
+}
+
+// Get implements [origin.Archive].
+func (st *storage) Get(ctx context.Context, k packager.Key) (packager.Object, error) {
+	o, err := store.NewAudience(st.disk).Get(ctx, k)
+	if err != nil && st.bucket != nil {
+		return store.NewAudience(st.bucket).Get(ctx, k)
+	}
+	return o, err
+}
+
+// Read implements [packager.Reader]: of the disk, where every run of this node
+// finds what the one before named.
+func (st *storage) Read(ctx context.Context, k packager.Key) ([]byte, error) {
+	o, err := store.NewAudience(st.disk).Get(ctx, k)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
+	return o.Data, err
+}
+
+// lockData makes this process the only one that uses the data folder.
+func lockData(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, usageError{fmt.Errorf("data folder: %w: choose another with --data", err)}
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("data folder: %w: make it writable or choose another with --data", err)}
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, usageError{fmt.Errorf("data folder %s: another longwave uses it: end that one or choose another folder with --data", dir)}
+	}
+	return f, nil
+}

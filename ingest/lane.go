@@ -1,0 +1,89 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"longwave/ingest/decode"
+	"longwave/ingest/jitter"
+)
+
+// A Lane is a speaker's way to the mixer. One goroutine pushes; the other methods
+// may be called by anybody.
+type Lane struct {
+	programme *Programme
+	claim     Claim
+	seat      string // who owns it: a token's ID
+	id        string // of this connection, for the mixer
+	opened    time.Time
+	stream    *jitter.Stream
+	dec       decode.Decoder
+	ctx       context.Context //nolint:containedctx // lives as long as the lane does
+	cancel    context.CancelCauseFunc
+	ending    sync.Once
+}
+
+// fileTransports read as fast as they are played, so they need little ahead.
+var fileTransports = map[string]bool{"file": true}
+
+func newLane(ctx context.Context, p *Programme, c Claim, seat string) (*Lane, error) {
+	var opt jitter.Options
+	if fileTransports[c.Transport] {
+		opt.Target = jitter.FileTarget
+		opt.Capacity = time.Second
+	}
+	l := &Lane{programme: p, claim: c, seat: seat, opened: time.Now(), stream: jitter.NewStream(opt)}
+	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	return l, nil
+}
+
+// Push carries one packet. It blocks while the lane holds as much as it may, so
+// that a sender that is faster than time is slowed down. [ErrClosed] and errors of
+// the decoder end the source.
+func (l *Lane) Push(p Packet) error {
+	if err := context.Cause(l.ctx); err != nil {
+		return err
+	}
+	err := l.dec.Decode(p.Data)
+	if errors.Is(err, jitter.ErrClosed) || errors.Is(err, context.Canceled) {
+		return ErrClosed
+	}
+	return err
+}
+
+// write takes samples from the decoder.
+func (l *Lane) write(samples []float32) error { return l.stream.Write(l.ctx, samples) }
+
+// Title says what is on air now.
+func (l *Lane) Title(s string) { l.programme.setTitle(s) }
+
+// Close ends the source: what was pushed is still played. It returns the error of
+// a decoder that failed at the last moment.
+func (l *Lane) Close() error {
+	var err error
+	if l.dec != nil {
+		err = l.dec.Close()
+	}
+	l.end(nil)
+	if errors.Is(err, jitter.ErrClosed) || errors.Is(err, ErrClosed) {
+		return nil // it was ended from our side
+	}
+	return err
+}
+
+// end lets no more sound in; why is what Push returns from now on, ErrClosed when
+// it is nil.
+func (l *Lane) end(why error) {
+	l.ending.Do(func() {
+		if why == nil {
+			why = ErrClosed
+		}
+		l.stream.End()
+		l.cancel(why)
+	})
+}
+
+// played reports that nothing of the lane is left to be heard.
+func (l *Lane) played() bool { return l.stream.State().Phase == jitter.Ended }
