@@ -84,11 +84,13 @@ async function open(page, { url, player }) {
   }
   const script = await readFile(require.resolve('hls.js/dist/hls.min.js'), 'utf8');
   const html = '<!doctype html><script src="hls.js"></script><audio></audio>';
-  await page.route('http://bare.localhost/**', (route) => {
+  // At the playlist's own host: Chromium lets no public page ask this machine.
+  const bare = new URL('/meter-bare/', url).href;
+  await page.route(`${bare}**`, (route) => {
     const isScript = route.request().url().endsWith('hls.js');
     return route.fulfill({ contentType: isScript ? 'text/javascript' : 'text/html', body: isScript ? script : html });
   });
-  await page.goto('http://bare.localhost/');
+  await page.goto(bare);
 }
 
 async function press(page, { url, player }) {

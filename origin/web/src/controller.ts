@@ -18,19 +18,21 @@ export const LOW_BUFFER = 0.25;
 const SLOW = 0.97;
 const FASTEST = 1.06;
 const GAIN = 0.2;
-/** Closer to the target than this is good enough, in seconds. */
-const NEAR = 0.03;
+/** So late, in seconds, the player begins to catch up, and so near the target it stops: in between it leaves well alone. */
+const BEGIN = 0.06;
+const STOP = 0.015;
 
 /**
  * The playback rate that brings a listener to the target: at most 6 % faster
  * when late, 3 % slower when sound runs out. Speech at 1.06 keeps its pitch and
- * is not noticed. hls.js's own controller does nothing below 1 s of buffer.
+ * is not noticed. before is the rate until now. hls.js's own controller does
+ * nothing below 1 s of buffer.
  */
-export function rate({ latency, target, buffer, part }: Sample): number {
+export function rate({ latency, target, buffer, part }: Sample, before = 1): number {
   if (part === 0) return rateWithoutParts(latency - target, buffer);
   if (buffer < Math.min(LOW_BUFFER, part)) return SLOW;
   const late = latency - target;
-  if (late <= NEAR || buffer <= 0.3) return 1;
+  if (late <= (before > 1 ? STOP : BEGIN) || buffer <= 0.3) return 1;
   return Math.min(FASTEST, 1 + GAIN * late);
 }
 

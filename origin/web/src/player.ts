@@ -217,7 +217,7 @@ export class Player {
       this.session?.jump();
       return;
     }
-    const wanted = rate(status);
+    const wanted = rate(status, audio.playbackRate);
     if (Math.abs(audio.playbackRate - wanted) > 0.002) audio.playbackRate = wanted;
   }
 }
