@@ -141,14 +141,12 @@ func (g *Gate) open(ctx context.Context, c Claim, seat string, f decode.Format) 
 	if p == nil {
 		return nil, fmt.Errorf("%w (there is no station %q)", ErrForbidden, c.Station)
 	}
-	l, err := newLane(ctx, p, c, seat)
-	if err != nil {
-		return nil, err
-	}
+	l := newLane(ctx, p, c, seat)
 	if err := p.admit(l, g.opt.Speakers); err != nil {
 		l.stream.Close()
 		return nil, err
 	}
+	var err error
 	l.dec, err = decode.New(l.ctx, f, l.write, decode.Options{Log: g.opt.Log.With("station", c.Station, "speaker", c.Name), Registry: g.opt.Registry, Title: l.Title})
 	if err != nil {
 		l.end(err)

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -28,15 +27,15 @@ type Lane struct {
 // fileTransports read as fast as they are played, so they need little ahead.
 var fileTransports = map[string]bool{"file": true}
 
-func newLane(ctx context.Context, p *Programme, c Claim, seat string) (*Lane, error) {
-	var opt jitter.Options
+func newLane(ctx context.Context, p *Programme, c Claim, seat string) *Lane {
+	opt := jitter.Options{Metrics: p.buffers}
 	if fileTransports[c.Transport] {
 		opt.Target = jitter.FileTarget
 		opt.Capacity = time.Second
 	}
 	l := &Lane{programme: p, claim: c, seat: seat, opened: time.Now(), stream: jitter.NewStream(opt)}
 	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	return l, nil
+	return l
 }
 
 // Push carries one packet. It blocks while the lane holds as much as it may, so
@@ -47,8 +46,8 @@ func (l *Lane) Push(p Packet) error {
 		return err
 	}
 	err := l.dec.Decode(p.Data)
-	if errors.Is(err, jitter.ErrClosed) || errors.Is(err, context.Canceled) {
-		return ErrClosed
+	if cause := context.Cause(l.ctx); err != nil && cause != nil {
+		return cause // the decoder's error is only what ending it looks like
 	}
 	return err
 }
@@ -62,24 +61,18 @@ func (l *Lane) Title(s string) { l.programme.setTitle(s) }
 // Close ends the source: what was pushed is still played. It returns the error of
 // a decoder that failed at the last moment.
 func (l *Lane) Close() error {
-	var err error
-	if l.dec != nil {
-		err = l.dec.Close()
+	ended := l.ctx.Err() != nil // from our side: then the decoder has nothing to say
+	err := l.dec.Close()
+	if ended {
+		err = nil
 	}
-	l.end(nil)
-	if errors.Is(err, jitter.ErrClosed) || errors.Is(err, ErrClosed) {
-		return nil // it was ended from our side
-	}
+	l.end(ErrClosed)
 	return err
 }
 
-// end lets no more sound in; why is what Push returns from now on, ErrClosed when
-// it is nil.
+// end lets no more sound in; why is what Push returns from now on.
 func (l *Lane) end(why error) {
 	l.ending.Do(func() {
-		if why == nil {
-			why = ErrClosed
-		}
 		l.stream.End()
 		l.cancel(why)
 	})

@@ -16,7 +16,6 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/file"
-	"longwave/ingest/hold"
 	"longwave/ingest/icecast"
 	"longwave/ingest/pcm"
 	"longwave/ingest/token"
@@ -65,7 +64,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (*node, error) {
 	if n.storage, err = openStorage(ctx, cfg, log, n.registry); err != nil {
 		return nil, err
 	}
-	if err := n.openStations(); err != nil {
+	if err := n.openStations(ctx); err != nil {
 		return nil, err
 	}
 	if err := n.openListeners(); err != nil {
@@ -75,11 +74,15 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (*node, error) {
 }
 
 // openStations makes the programmes, the gate before them and the packagers behind.
-func (n *node) openStations() error {
+func (n *node) openStations(ctx context.Context) error {
+	holds, err := openHolds(ctx, n.cfg.Stations)
+	if err != nil {
+		return err
+	}
 	n.clock = pcm.NewClock(time.Now())
 	start := packager.FirstPos(n.clock.Now())
 	var programmes []*ingest.Programme
-	for _, cfg := range n.cfg.Stations {
+	for i, cfg := range n.cfg.Stations {
 		log := n.log.With("station", cfg.Name)
 		reg := prometheus.WrapRegistererWith(prometheus.Labels{"station": cfg.Name}, n.registry)
 		profile, err := packager.ParseProfile(cfg.Profile)
@@ -92,7 +95,7 @@ func (n *node) openStations() error {
 		}
 		s := &station{cfg: cfg}
 		s.programme = ingest.NewProgramme(ingest.ProgrammeOptions{
-			Station: cfg.Name, Clock: n.clock, Start: start, Hold: hold.Bundled(), Log: log, Registry: n.registry,
+			Station: cfg.Name, Clock: n.clock, Start: start, Hold: holds[i], Log: log, Registry: reg,
 		})
 		s.packager, err = packager.New(packager.Options{
 			Station: cfg.Name, Profile: profile, Ladder: ladder, Start: start,

@@ -102,6 +102,13 @@ func New(ctx context.Context, f Format, out func(samples []float32) error, o Opt
 	return nil, fmt.Errorf("decode codec %v: %w", f.Codec, ErrNotAudio)
 }
 
+// feed is a process that decodes what is written to it: *ffmpeg.Decoder.
+type feed interface {
+	Write(b []byte) error
+	Prime(headers []byte)
+	Close() error
+}
+
 // A maker makes one decoder.
 type maker struct {
 	ctx    context.Context //nolint:containedctx // lives as long as New runs

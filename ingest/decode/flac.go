@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 
-	"longwave/ingest/decode/ffmpeg"
 	"longwave/ingest/decode/ogg"
 )
 
@@ -19,7 +18,7 @@ const (
 // A flacPipe gives ffmpeg a native FLAC stream with no metadata but STREAMINFO,
 // which it keeps for a process that is started in the middle (RFC 9639 section 8).
 type flacPipe struct {
-	to    *ffmpeg.Decoder
+	to    feed
 	title func(string)
 	buf   []byte
 	began bool // the marker was read

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"longwave/ingest/decode/ffmpeg"
 )
 
 // A frameHeader is what the header of an AAC or MPEG audio frame says.
@@ -133,7 +131,8 @@ type framer struct {
 	buf    []byte
 	drop   int  // bytes of a tag that are still to come
 	synced bool // the last frame ended where the buffer begins
-	lost   int  // bytes left out since the last frame
+	key    uint32
+	lost   int // bytes left out since the last frame
 }
 
 // take returns the whole frames that b completes, one after the other, and the
@@ -151,7 +150,7 @@ func (f *framer) take(b []byte) (frames []byte, left int) {
 			continue
 		}
 		h, ok := f.parse(f.buf)
-		if ok && !f.synced {
+		if ok && (!f.synced || h.key != f.key) { // one header alone may be chance
 			var more bool
 			if _, ok, more = consecutive(f.buf, f.parse, 2); more {
 				return frames, left
@@ -168,7 +167,7 @@ func (f *framer) take(b []byte) (frames []byte, left int) {
 		}
 		frames = append(frames, f.buf[:h.length]...)
 		f.buf = f.buf[h.length:]
-		f.synced, f.lost = true, 0
+		f.synced, f.key, f.lost = true, h.key, 0
 	}
 }
 
@@ -196,7 +195,7 @@ func (f *framer) rest() []byte {
 type framePipe struct {
 	framer
 	codec  Codec
-	to     *ffmpeg.Decoder
+	to     feed
 	damage prometheus.Counter
 }
 
@@ -222,7 +221,7 @@ func (p *framePipe) Close() error {
 }
 
 // A pipe gives ffmpeg the bytes as they come.
-type pipe struct{ to *ffmpeg.Decoder }
+type pipe struct{ to feed }
 
 func (p pipe) Decode(data []byte) error { return p.to.Write(data) }
 func (p pipe) Close() error             { return p.to.Close() }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"longwave/ingest/decode/ffmpeg"
 	"longwave/ingest/decode/ogg"
 )
 
@@ -14,11 +13,11 @@ import (
 const maxHeaders = 8 << 20
 
 // An oggPipe gives ffmpeg the valid pages of one logical stream. It keeps the
-// header pages, so that a process that is started in the middle can begin. A
-// link of the chain with other headers gets a process of its own; one with the
-// same goes on in the same.
+// header pages, so that a process that is started in the middle can begin. Each
+// link of the chain gets a process of its own: in one process the decoder would
+// overlap the end of one with the start of the next.
 type oggPipe struct {
-	to      *ffmpeg.Decoder
+	to      feed
 	demux   ogg.Demuxer
 	codec   Codec
 	title   func(string)
@@ -26,8 +25,7 @@ type oggPipe struct {
 	skipped int64
 
 	pages   []byte // header pages of the link under way
-	packets [][]byte
-	setup   []byte // what must be the same for a process to go on
+	headers int    // header packets in them
 	ready   bool   // the headers were handed over
 }
 
@@ -55,17 +53,21 @@ func (p *oggPipe) group(g ogg.Group) error {
 		if err := sameCodec(g, p.codec); err != nil {
 			return err
 		}
-		p.pages, p.packets, p.ready = nil, nil, false
+		if err := p.to.Close(); err != nil {
+			return err
+		}
+		p.pages, p.headers, p.ready = nil, 0, false
 	}
 	if p.ready {
 		return p.to.Write(g.Page.Raw)
 	}
 	for _, b := range g.Packets {
 		if !isHeader(p.codec, b) {
-			return p.begin(g.Page.Raw)
+			p.ready = true
+			p.to.Prime(p.pages)
+			return p.to.Write(g.Page.Raw)
 		}
-		p.packets = append(p.packets, bytes.Clone(b))
-		if len(p.packets) == 2 {
+		if p.headers++; p.headers == 2 {
 			p.tell(b)
 		}
 	}
@@ -74,30 +76,6 @@ func (p *oggPipe) group(g ogg.Group) error {
 		return fmt.Errorf("%w: more than %d bytes of Ogg headers", ErrNotAudio, maxHeaders)
 	}
 	return nil
-}
-
-// begin hands the link's headers over and then its first page of sound.
-func (p *oggPipe) begin(page []byte) error {
-	var setup []byte
-	for i, b := range p.packets {
-		if i != 1 { // all but the comments
-			setup = append(setup, b...)
-		}
-	}
-	again := p.setup != nil && bytes.Equal(setup, p.setup)
-	if p.setup != nil && !again {
-		if err := p.to.Close(); err != nil {
-			return err
-		}
-	}
-	p.setup, p.ready = setup, true
-	p.to.Prime(p.pages)
-	if again {
-		if err := p.to.Write(p.pages); err != nil {
-			return err
-		}
-	}
-	return p.to.Write(page)
 }
 
 // tell says the title that the comment header b names.
