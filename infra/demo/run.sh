@@ -46,9 +46,9 @@ nap() { sleep "$1" & wait $! || :; }
 await_ready() {
   local tries=100
   while ((tries-- > 0)); do
+    nap 0.2
     alive "$server" || return 1
     curl -fsS -m 2 -o "$tmp/ready" "http://127.0.0.1:$port/readyz" 2>"$tmp/why" && return
-    nap 0.2
   done
   say "not ready after 20 s: $(head -n 1 "$tmp/ready" "$tmp/why" 2>/dev/null)"
   return 1
@@ -63,6 +63,11 @@ push_conversation() {
   push=$!
 }
 
+# Asked before ours is there to answer.
+if curl -s -m 2 -o /dev/null "http://127.0.0.1:$port/"; then
+  say "port $port is taken by another program: end that one or choose another: make run PORT=8081"
+  exit 2
+fi
 tmp=$(mktemp -d)
 chmod 700 "$tmp"
 trap end EXIT
