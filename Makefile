@@ -36,6 +36,7 @@ run: build ## put a conversation on the air: http://localhost:8080/talk/ (PORT=8
 
 .PHONY: build
 build: setup-run ## build bin/longwave
+	@echo "build: bin/longwave (the first time takes a minute)" >&2
 	@go build -o bin/longwave ./cmd/longwave
 
 .PHONY: web
