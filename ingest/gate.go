@@ -35,7 +35,7 @@ var (
 type Claim struct {
 	Station   string
 	Token     string // empty for the operator's own inputs, see [Gate.Trusted]
-	Transport string // "icecast", "file": also the metrics' label
+	Transport string // "icecast", "file", "stdin": also the metrics' label
 	Remote    string // address for the log
 	Name      string // what the speaker calls themselves; the token's name goes before it
 }

@@ -24,15 +24,17 @@ type Lane struct {
 	ending    sync.Once
 }
 
-// fileTransports read as fast as they are played, so they need little ahead.
-var fileTransports = map[string]bool{"file": true}
+// buffers are what transports need ahead that are no network: a file is read as fast
+// as it is played, and whoever writes to standard input keeps the time. Others have
+// the default for TCP.
+var buffers = map[string]jitter.Options{
+	"file":  {Target: jitter.FileTarget, Capacity: time.Second},
+	"stdin": {Target: jitter.PipeTarget},
+}
 
 func newLane(ctx context.Context, p *Programme, c Claim, seat string) *Lane {
-	opt := jitter.Options{Metrics: p.buffers}
-	if fileTransports[c.Transport] {
-		opt.Target = jitter.FileTarget
-		opt.Capacity = time.Second
-	}
+	opt := buffers[c.Transport]
+	opt.Metrics = p.buffers
 	l := &Lane{programme: p, claim: c, seat: seat, opened: time.Now(), stream: jitter.NewStream(opt)}
 	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return l

@@ -2,7 +2,7 @@ package ingest
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// gateMetrics count who came to the gate. Label transport: icecast, file.
+// gateMetrics count who came to the gate. Label transport: icecast, file, stdin.
 type gateMetrics struct {
 	lanes, turnedAway *prometheus.CounterVec
 }

@@ -17,8 +17,9 @@ func (c Codec) width() int {
 		return 3
 	case S32LE, F32LE:
 		return 4
+	default:
+		return 0
 	}
-	return 0
 }
 
 func checkPCM(f Format) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"longwave/ingest/decode/ogg"
@@ -77,7 +78,7 @@ func SniffReader(r io.Reader) (Format, []byte, error) {
 		case have > maxID3+MaxPrefix:
 			return f, buf[:have], refuse(seen(buf[:have]))
 		case have == len(buf):
-			buf = append(buf, make([]byte, len(buf))...)
+			buf = slices.Concat(buf, make([]byte, len(buf)))
 		}
 	}
 }
@@ -181,10 +182,19 @@ func foreign(b []byte) string {
 		bytes string
 		what  string
 	}{
-		{4, "ftyp", "an MP4 file"}, {0, "\x1a\x45\xdf\xa3", "Matroska or WebM"}, {0, "FLV", "FLV"},
-		{0, "FORM", "AIFF"}, {0, "\x89PNG", "a picture"}, {0, "\xff\xd8\xff", "a picture"}, {0, "GIF8", "a picture"},
-		{0, "#EXTM3U", "a playlist"}, {0, "[playlist]", "a playlist"}, {0, "ADIF", "AAC without ADTS headers"},
-		{0, "PK\x03\x04", "a ZIP archive"}, {0, "\x1f\x8b", "gzip"}, {0, "%PDF", "a PDF file"},
+		{4, "ftyp", "an MP4 file"},
+		{0, "\x1a\x45\xdf\xa3", "Matroska or WebM"},
+		{0, "FLV", "FLV"},
+		{0, "FORM", "AIFF"},
+		{0, "\x89PNG", "a picture"},
+		{0, "\xff\xd8\xff", "a picture"},
+		{0, "GIF8", "a picture"},
+		{0, "#EXTM3U", "a playlist"},
+		{0, "[playlist]", "a playlist"},
+		{0, "ADIF", "AAC without ADTS headers"},
+		{0, "PK\x03\x04", "a ZIP archive"},
+		{0, "\x1f\x8b", "gzip"},
+		{0, "%PDF", "a PDF file"},
 	} {
 		if bytes.HasPrefix(b[min(k.at, len(b)):], []byte(k.bytes)) {
 			return k.what

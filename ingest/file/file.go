@@ -2,17 +2,16 @@
 // everybody else.
 //
 //	FILE ── ffmpeg, sandboxed, sees only FILE ── 2 s ahead ──┐
-//	                                                          ├─> pace ──> lane.Push
+//	                                                          ├─> lane.Push
 //	standard input: WAV, or PCM as Options say ───────────────┘
 //
 // A file is any container and codec that ffmpeg knows; the operator named it, so
-// its format is not restricted to what speakers may send. It is played at the
-// speed of the clock. When it loops the next pass is decoded before the last has
-// been played, so the sound has no gap. A decoder that dies is started again
-// where it was.
+// its format is not restricted to what speakers may send. When it loops the next
+// pass is decoded before the last has been played, so the sound has no gap. A
+// decoder that dies is started again where it was.
 //
-// Standard input is taken at the speed at which it comes: what makes it keeps
-// the time.
+// The lane sets the pace: Push blocks while it holds enough. Standard input that
+// comes slower than that, because something live makes it, is taken as it comes.
 //
 // This package does not fetch from a network and does not mix.
 package file
@@ -122,7 +121,11 @@ func (p *Player) Run(ctx context.Context) error {
 
 // lane opens a lane for what is called name.
 func (p *Player) lane(ctx context.Context, name string, f decode.Format) (lane, error) {
-	l, err := p.open(ctx, ingest.Claim{Station: p.o.Station, Transport: "file", Remote: p.o.Path, Name: name}, f)
+	transport := "file"
+	if p.file == nil {
+		transport = "stdin"
+	}
+	l, err := p.open(ctx, ingest.Claim{Station: p.o.Station, Transport: transport, Remote: p.o.Path, Name: name}, f)
 	if err != nil {
 		return nil, fmt.Errorf("play %s on %q: %w", p.o.Path, p.o.Station, err)
 	}

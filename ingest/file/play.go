@@ -19,14 +19,14 @@ import (
 const (
 	// blockSamples is the length of a packet: 20 ms.
 	blockSamples = pcm.FrameSamples
-	// ahead is how many blocks are decoded before they are due: 2 s, in which the
-	// next pass of a loop or a new decoder starts.
+	// ahead is how many blocks are decoded before the lane takes them: 2 s, in which
+	// the next pass of a loop or a new decoder starts.
 	ahead = 100
 	// maxDeaths is how often the decoder may die without getting on.
 	maxDeaths = 5
 )
 
-// play decodes the file ahead of the clock and pushes it when it is due.
+// play decodes the file ahead of what the lane takes.
 func (p *Player) play(ctx context.Context, l lane) error {
 	blocks := make(chan []byte, ahead)
 	g, ctx := errgroup.WithContext(ctx)
@@ -34,26 +34,18 @@ func (p *Player) play(ctx context.Context, l lane) error {
 		defer close(blocks)
 		return p.decode(ctx, blocks)
 	})
-	g.Go(func() error { return pace(ctx, l, blocks) })
+	g.Go(func() error { return push(ctx, l, blocks) })
 	return g.Wait()
 }
 
-// pace pushes each block at its time.
-func pace(ctx context.Context, l lane, blocks <-chan []byte) error {
-	var clock pcm.Clock
-	var start, pos pcm.Pos
+// push pushes each block as soon as the lane takes it.
+func push(ctx context.Context, l lane, blocks <-chan []byte) error {
+	var pos pcm.Pos
 	for {
 		select {
 		case b, ok := <-blocks:
 			if !ok {
 				return nil
-			}
-			if pos == 0 {
-				clock = pcm.NewClock(time.Now())
-				start = clock.Now()
-			}
-			if err := clock.Wait(ctx, start+pos); err != nil {
-				return err
 			}
 			if err := l.Push(ingest.Packet{Data: b, PTS: pos, Arrival: time.Now()}); err != nil {
 				return err

@@ -113,7 +113,7 @@ func (s *Stream) stall() {
 	s.state.Phase = Stalled
 	s.state.Underruns++
 	s.count.ranDry()
-	grown := s.state.Target + pcm.Samples(growTarget)
+	grown := s.state.Target + min(s.state.Target, pcm.Samples(growTarget))
 	s.state.Target = max(s.state.Target, min(grown, pcm.Pos(s.ring.size()/2)))
 }
 

@@ -19,6 +19,8 @@ const (
 	DefaultTarget = 1500 * time.Millisecond
 	// FileTarget suits sources that are read as fast as they are played.
 	FileTarget = 200 * time.Millisecond
+	// PipeTarget suits a program on this machine that writes sound as time passes.
+	PipeTarget = 60 * time.Millisecond
 	// DefaultCapacity is what a sender may be ahead before Write holds it back.
 	DefaultCapacity = 10 * time.Second
 

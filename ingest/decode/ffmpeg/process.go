@@ -156,7 +156,7 @@ func (p *process) hand(out func([]float32) error) error {
 		}
 		have = copy(buf, buf[whole:have])
 		if err != nil {
-			return nil // the end: how the process ended is told by Wait
+			return nil //nolint:nilerr // the end: how the process ended is told by Wait
 		}
 		p.watch.waiting(time.Now())
 	}

@@ -10,8 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// page writes a page of whole packets; more says that the last one goes on.
-func page(serial, seq uint32, granule int64, flags byte, more bool, packets ...string) []byte {
+// page writes a page of packets, whole unless flags say that the last one goes on.
+func page(serial, seq uint32, granule int64, flags byte, packets ...string) []byte {
+	more := flags&goesOn != 0
 	var lacing []byte
 	for i, p := range packets {
 		n := len(p)
@@ -24,7 +25,7 @@ func page(serial, seq uint32, granule int64, flags byte, more bool, packets ...s
 			panic("a packet that goes on fills its segments")
 		}
 	}
-	b := append([]byte("OggS"), 0, flags)
+	b := append([]byte("OggS"), 0, flags&^goesOn)
 	b = binary.LittleEndian.AppendUint64(b, uint64(granule))
 	b = binary.LittleEndian.AppendUint32(b, serial)
 	b = binary.LittleEndian.AppendUint32(b, seq)
@@ -43,6 +44,7 @@ const (
 	first     = 2
 	last      = 4
 	continued = 1
+	goesOn    = 0x80 // not of the format
 )
 
 // all returns what a demuxer says of b: a packet a string, "|" between pages,
@@ -84,8 +86,8 @@ func all(t testing.TB, b []byte, step int) (string, error) {
 
 func TestDemuxer(t *testing.T) {
 	long := strings.Repeat("x", 255)
-	head := page(1, 0, 0, first, false, "head")
-	damaged := bytes.Clone(page(1, 1, 10, 0, false, "lost"))
+	head := page(1, 0, 0, first, "head")
+	damaged := bytes.Clone(page(1, 1, 10, 0, "lost"))
 	damaged[len(damaged)-1] ^= 1
 	for _, c := range []struct {
 		name  string
@@ -93,20 +95,20 @@ func TestDemuxer(t *testing.T) {
 		want  string
 		err   error
 	}{
-		{"packets", [][]byte{head, page(1, 1, 10, 0, false, "a", "", "b"), page(1, 2, 20, last, false, "c")}, "^head |a  b |c |", nil},
-		{"a packet over three pages", [][]byte{head, page(1, 1, -1, 0, true, "a", long), page(1, 2, -1, continued, true, long), page(1, 3, 30, continued, false, "x", "b")}, "^head |a ||x... b |", nil},
-		{"a packet of 255 bytes over pages", [][]byte{head, page(1, 1, -1, 0, true, long), page(1, 2, 9, continued, false, "", "b")}, "^head ||x... b |", nil},
-		{"a page lost inside a packet", [][]byte{head, page(1, 1, -1, 0, true, "a", long), page(1, 3, 30, continued, false, "x", "b")}, "^head |a |!b |", nil},
-		{"the start of a packet lost, twice continued", [][]byte{head, page(1, 2, -1, continued, true, long), page(1, 3, 30, continued, false, "x", "b")}, "^head |!|b |", nil},
-		{"continued after nothing", [][]byte{head, page(1, 1, 30, continued, false, "x", "b")}, "^head |b |", nil},
-		{"a damaged page", [][]byte{head, damaged, page(1, 2, 20, 0, false, "b")}, "^head |!b |", nil},
-		{"noise between", [][]byte{[]byte("noise OggS noise"), head, []byte("OggS"), page(1, 1, 10, 0, false, "a")}, "^head |a |", nil},
-		{"a chain", [][]byte{head, page(1, 1, 10, last, false, "a"), page(2, 0, 0, first, false, "head2"), page(2, 1, 5, 0, false, "b")}, "^head |a |^head2 |b |", nil},
-		{"a chain without an end", [][]byte{head, page(1, 1, 10, 0, true, long), page(2, 7, 0, first, false, "head2"), page(2, 8, 5, 0, false, "b")}, "^head ||^head2 |b |", nil},
-		{"the same serial again", [][]byte{head, page(1, 1, 10, 0, false, "a"), head, page(1, 1, 5, 0, false, "b")}, "^head |a |^head |b |", nil},
-		{"no start", [][]byte{page(1, 5, 10, 0, false, "a")}, "", nil},
-		{"another stream's page", [][]byte{head, page(9, 1, 10, 0, false, "z"), page(1, 1, 10, 0, false, "a")}, "^head |a |", nil},
-		{"multiplexed", [][]byte{head, page(2, 0, 0, first, false, "video")}, "^head |", ErrMultiplexed},
+		{"packets", [][]byte{head, page(1, 1, 10, 0, "a", "", "b"), page(1, 2, 20, last, "c")}, "^head |a  b |c |", nil},
+		{"a packet over three pages", [][]byte{head, page(1, 1, -1, goesOn, "a", long), page(1, 2, -1, continued|goesOn, long), page(1, 3, 30, continued, "x", "b")}, "^head |a ||x... b |", nil},
+		{"a packet of 255 bytes over pages", [][]byte{head, page(1, 1, -1, goesOn, long), page(1, 2, 9, continued, "", "b")}, "^head ||x... b |", nil},
+		{"a page lost inside a packet", [][]byte{head, page(1, 1, -1, goesOn, "a", long), page(1, 3, 30, continued, "x", "b")}, "^head |a |!b |", nil},
+		{"the start of a packet lost, twice continued", [][]byte{head, page(1, 2, -1, continued|goesOn, long), page(1, 3, 30, continued, "x", "b")}, "^head |!|b |", nil},
+		{"continued after nothing", [][]byte{head, page(1, 1, 30, continued, "x", "b")}, "^head |b |", nil},
+		{"a damaged page", [][]byte{head, damaged, page(1, 2, 20, 0, "b")}, "^head |!b |", nil},
+		{"noise between", [][]byte{[]byte("noise OggS noise"), head, []byte("OggS"), page(1, 1, 10, 0, "a")}, "^head |a |", nil},
+		{"a chain", [][]byte{head, page(1, 1, 10, last, "a"), page(2, 0, 0, first, "head2"), page(2, 1, 5, 0, "b")}, "^head |a |^head2 |b |", nil},
+		{"a chain without an end", [][]byte{head, page(1, 1, 10, goesOn, long), page(2, 7, 0, first, "head2"), page(2, 8, 5, 0, "b")}, "^head ||^head2 |b |", nil},
+		{"the same serial again", [][]byte{head, page(1, 1, 10, 0, "a"), head, page(1, 1, 5, 0, "b")}, "^head |a |^head |b |", nil},
+		{"no start", [][]byte{page(1, 5, 10, 0, "a")}, "", nil},
+		{"another stream's page", [][]byte{head, page(9, 1, 10, 0, "z"), page(1, 1, 10, 0, "a")}, "^head |a |", nil},
+		{"multiplexed", [][]byte{head, page(2, 0, 0, first, "video")}, "^head |", ErrMultiplexed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, step := range []int{1, 7, 1 << 20} {
@@ -122,7 +124,7 @@ func TestDemuxer(t *testing.T) {
 func TestSkippedIsCounted(t *testing.T) {
 	var p Pages
 	p.Feed([]byte("twelve bytes"))
-	p.Feed(page(1, 0, 0, first, false, "head"))
+	p.Feed(page(1, 0, 0, first, "head"))
 	if _, ok := p.Next(); !ok || p.Skipped() != 12 {
 		t.Errorf("page %v, skipped %d, want 12", ok, p.Skipped())
 	}
@@ -130,11 +132,11 @@ func TestSkippedIsCounted(t *testing.T) {
 
 func TestTooLongPacket(t *testing.T) {
 	var d Demuxer
-	d.Feed(page(1, 0, 0, first, false, "head"))
+	d.Feed(page(1, 0, 0, first, "head"))
 	part := strings.Repeat("x", 255*255)
-	d.Feed(page(1, 1, -1, 0, true, part))
+	d.Feed(page(1, 1, -1, goesOn, part))
 	for seq := uint32(2); ; seq++ {
-		d.Feed(page(1, seq, -1, continued, true, part))
+		d.Feed(page(1, seq, -1, continued|goesOn, part))
 		_, _, err := d.Next()
 		for ok := true; ok && err == nil; {
 			_, ok, err = d.Next()
@@ -182,9 +184,9 @@ func TestComments(t *testing.T) {
 }
 
 func FuzzDemuxer(f *testing.F) {
-	f.Add(page(1, 0, 0, first, false, "head"), 3)
-	f.Add(append(page(1, 0, 0, first, false, "head"), page(1, 1, -1, 0, true, strings.Repeat("x", 255))...), 100)
-	f.Add(append(page(1, 0, 0, first, false), page(2, 1, 1<<62, 7, false, "x")...), 1)
+	f.Add(page(1, 0, 0, first, "head"), 3)
+	f.Add(append(page(1, 0, 0, first, "head"), page(1, 1, -1, goesOn, strings.Repeat("x", 255))...), 100)
+	f.Add(append(page(1, 0, 0, first), page(2, 1, 1<<62, 7, "x")...), 1)
 	f.Fuzz(func(t *testing.T, b []byte, step int) {
 		step = max(1, step)
 		got, err := all(t, b, step)

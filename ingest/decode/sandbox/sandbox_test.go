@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) {
 	Main()
 	if len(os.Args) > 2 && os.Args[1] == "attempt" {
-		for _, name := range strings.Split(os.Args[2], ",") {
+		for _, name := range strings.SplitSeq(os.Args[2], ",") {
 			fmt.Printf("%s: %s\n", name, outcome(attempts[name](os.Args[3:])))
 		}
 		return
@@ -49,7 +49,7 @@ var attempts = map[string]func(args []string) error{
 		return err
 	},
 	"remove":     func(a []string) error { return os.Remove(a[0]) },
-	"signal":     func(a []string) error { return unix.Kill(unix.Getppid(), 0) },
+	"signal":     func([]string) error { return unix.Kill(unix.Getppid(), 0) },
 	"trace":      func([]string) error { return unix.PtraceAttach(1) },
 	"mount":      func([]string) error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") },
 	"namespaces": func([]string) error { return unix.Unshare(unix.CLONE_NEWUSER) },

@@ -188,7 +188,7 @@ func dropPrivileges(keep bool) error {
 // where we were started as root.
 func becomeNobody() error {
 	if _, _, e := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); e != 0 {
-		return nil // not root outside: there is nobody to change to
+		return nil //nolint:nilerr // not root outside: there is nobody to change to
 	}
 	if _, _, e := unix.RawSyscall(unix.SYS_SETRESGID, nobody, nobody, nobody); e != 0 {
 		return fmt.Errorf("change group: %w", e)
