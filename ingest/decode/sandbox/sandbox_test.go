@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) {
 	Main()
 	if len(os.Args) > 2 && os.Args[1] == "attempt" {
-		for _, name := range strings.SplitSeq(os.Args[2], ",") {
+		for name := range strings.SplitSeq(os.Args[2], ",") {
 			fmt.Printf("%s: %s\n", name, outcome(attempts[name](os.Args[3:])))
 		}
 		return

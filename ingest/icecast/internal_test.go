@@ -1,0 +1,103 @@
+package icecast
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestFailures: the first wrong tokens of an address are answered at once, the
+// next ever later; others do not notice, and it is forgotten.
+func TestFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f failures
+		took := func(remote string) time.Duration {
+			start := time.Now()
+			if !f.wait(t.Context(), remote) {
+				t.Errorf("%s is not answered", remote)
+			}
+			return time.Since(start)
+		}
+		var got []time.Duration
+		for i := range 8 {
+			got = append(got, took(fmt.Sprintf("[2001:db8::%x]:80", i))) // one subscriber
+		}
+		s := time.Second
+		if diff := cmp.Diff([]time.Duration{0, 0, 0, s, 2 * s, 4 * s, 8 * s, 8 * s}, got); diff != "" {
+			t.Errorf("delays (-want +got):\n%s", diff)
+		}
+		if d := took("192.0.2.1:80"); d != 0 {
+			t.Errorf("another address waits %v", d)
+		}
+		time.Sleep(forgetAfter + time.Second)
+		if d := took("[2001:db8::1]:80"); d != 0 {
+			t.Errorf("after %v it still waits %v", forgetAfter, d)
+		}
+	})
+}
+
+// TestFailuresBounded: few answers wait at once for one address, and one that
+// waits leaves when its client does.
+func TestFailuresBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f failures
+		for range freeFailures {
+			f.wait(t.Context(), "192.0.2.1:80")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		left := make(chan bool, maxWaiting)
+		for range maxWaiting {
+			go func() { left <- f.wait(ctx, "192.0.2.1:80") }()
+		}
+		synctest.Wait()
+		if f.wait(ctx, "192.0.2.1:80") {
+			t.Error("one more answer waits")
+		}
+		cancel()
+		for range maxWaiting {
+			if <-left {
+				t.Error("an answer waited on although its client left")
+			}
+		}
+		for i := range maxAddresses + 5 {
+			f.wait(t.Context(), fmt.Sprintf("10.%d.%d.%d:80", i>>16, i>>8&255, i&255))
+		}
+		if len(f.of) > maxAddresses {
+			t.Errorf("%d addresses are remembered, more than %d", len(f.of), maxAddresses)
+		}
+	})
+}
+
+func TestText(t *testing.T) {
+	for _, c := range []struct{ in, charset, want string }{
+		{"Grüße", "", "Grüße"},
+		{"Gr\xfc\xdfe", "", "Grüße"},
+		{"Gr\xfc\xdfe", "Latin1", "Grüße"},
+		{"Grüße", "utf-8", "Grüße"},
+		{" a\r\nb\t\x1b[0m ", "", "a  b [0m"},
+		{strings.Repeat("ü", 400), "", strings.Repeat("ü", 250)},
+		{"\u202eevil", "", "evil"},
+	} {
+		if got := text(c.in, c.charset); got != c.want {
+			t.Errorf("text(%q, %q) = %q, want %q", c.in, c.charset, got, c.want)
+		}
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add("Gr\xfc\xdfe", "iso-8859-1")
+	f.Add(strings.Repeat("\xf0\x9f\x8e\xb5", 200), "")
+	f.Fuzz(func(t *testing.T, s, charset string) {
+		got := text(s, charset)
+		if !utf8.ValidString(got) || len(got) > maxTitle || strings.ContainsFunc(got, unicode.IsControl) {
+			t.Errorf("text(%q, %q) = %q", s, charset, got)
+		}
+	})
+}
