@@ -3,6 +3,7 @@ package packager
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"longwave/ingest/pcm"
 	"longwave/packager/hls"
@@ -60,7 +61,7 @@ func (l *logbook) since(pos pcm.Pos) []hls.DateRange {
 }
 
 func (s span) dateRange() hls.DateRange {
-	d := hls.DateRange{Start: s.Pos.Time()}
+	d := hls.DateRange{Start: s.Pos.Time().Truncate(time.Millisecond)}
 	name := ""
 	switch s.Kind {
 	case pcm.MarkState:

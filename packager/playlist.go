@@ -18,7 +18,7 @@ const (
 // delta updates, where the profile has parts.
 func (p *Packager) livePlaylist(w *window) *hls.Media {
 	m := p.playlist(w.first, w.segs)
-	if p.opt.Profile.Plain() || p.ended {
+	if p.opt.Profile.Plain() {
 		return m
 	}
 	m.Version = 9 // EXT-X-SKIP
@@ -31,6 +31,9 @@ func (p *Packager) livePlaylist(w *window) *hls.Media {
 	}
 	if len(w.open.Parts) > 0 {
 		m.Open = w.open
+	}
+	if p.ended {
+		return m
 	}
 	m.Hints = []hls.PreloadHint{{Type: hls.HintPart, URI: w.hint()}}
 	for _, o := range p.windows {
@@ -58,7 +61,6 @@ func (p *Packager) playlist(first int64, segs []hls.Segment) *hls.Media {
 	return &hls.Media{
 		Version:        6, // EXT-X-MAP
 		TargetDuration: TargetDuration,
-		Control:        hls.ServerControl{HoldBack: holdBack},
 		MediaSequence:  first,
 		Segments:       segs,
 		DateRanges:     p.marks.since(SegmentPos(first)),

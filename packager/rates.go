@@ -24,7 +24,7 @@ func (r Rung) estimate() *rate {
 	}
 	const boxes = 4_300
 	return &rate{
-		average:   over * float64(r.Bitrate),
+		average:   over*float64(r.Bitrate) + boxes,
 		bandwidth: roundUp(peak*float64(r.Bitrate) + boxes),
 		declared:  roundUp(over*float64(r.Bitrate) + boxes),
 	}

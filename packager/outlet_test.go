@@ -1,0 +1,120 @@
+package packager_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"longwave/packager"
+	"longwave/packager/hls"
+	"longwave/packager/hls/hlstest"
+)
+
+// An outlet is a store that answers at once, later, or never, as the test says.
+type outlet struct {
+	sink  *sinkLog // told of everything too; may be nil
+	kept  map[string][]byte
+	later []packager.Ack // while hold is set
+	hold  bool
+	lose  func(packager.Key) bool
+	acks  chan packager.Ack
+	lists [][]byte // versions of opus-48's playlist
+	order []string // keys, as they were kept
+}
+
+func (o *outlet) Local() bool { return false }
+
+func (o *outlet) Acks() <-chan packager.Ack { return o.channel() }
+
+func (o *outlet) channel() chan packager.Ack {
+	if o.acks == nil {
+		o.acks = make(chan packager.Ack, 10_000)
+	}
+	return o.acks
+}
+
+func (o *outlet) Send(obj packager.Object) {
+	if o.kept == nil {
+		o.kept = map[string][]byte{}
+	}
+	a := packager.Ack{Key: obj.Key}
+	if o.lose != nil && o.lose(obj.Key) {
+		a.Err = errors.New("lost")
+	} else {
+		o.kept[obj.Key.String()] = obj.Data
+		o.order = append(o.order, obj.Key.String())
+		if strings.HasSuffix(obj.Key.String(), "opus-48/live.m3u8") {
+			o.lists = append(o.lists, obj.Data)
+		}
+	}
+	if o.hold {
+		o.later = append(o.later, a)
+		return
+	}
+	o.channel() <- a
+}
+
+// TestStoreListsWhatItHas: every segment that a store's playlist names was
+// acknowledged before, the playlist is plain, and the multivariants come last.
+func TestStoreListsWhatItHas(t *testing.T) {
+	o := &outlet{}
+	runInto(t, newSinkLog(t), "low", &tapeSource{pos: start, samples: tone(6)}, o, nil)
+	had := map[string]bool{}
+	lists := 0
+	for _, key := range o.order {
+		switch {
+		case strings.HasSuffix(key, "/live.m3u8"):
+			lists++
+		case key == "talk/index.m3u8" && lists < 5:
+			t.Errorf("index.m3u8 was put before the playlists that it names")
+		}
+		had[key] = true
+	}
+	for _, text := range o.lists {
+		report(t, "store", hlstest.Check(text))
+		m, err := hls.ParseMedia(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.PartTarget != 0 || len(m.Hints) > 0 || m.Control.CanBlockReload {
+			t.Errorf("a store cannot do what its playlist says:\n%s", text)
+		}
+	}
+	final, err := hls.ParseMedia(o.kept["talk/opus-48/live.m3u8"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !final.EndList || final.OpenMSN() != packager.MSN(start)+6 {
+		t.Errorf("the last playlist ends at %d (ENDLIST %v), want %d", final.OpenMSN(), final.EndList, packager.MSN(start)+6)
+	}
+	if !had["talk/opus.m3u8"] {
+		t.Error("opus.m3u8 never came to the store")
+	}
+}
+
+// TestStoreLosesASegment: a segment that a store gave up leaves its playlist without
+// a hole: it begins anew after it.
+func TestStoreLosesASegment(t *testing.T) {
+	lost := packager.MSN(start) + 2
+	o := &outlet{lose: func(k packager.Key) bool { return k.Kind == packager.Segment && k.MSN == lost }}
+	runInto(t, newSinkLog(t), "low", &tapeSource{pos: start, samples: tone(9)}, o, nil)
+	for _, text := range o.lists {
+		m, err := hls.ParseMedia(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.MediaSequence <= lost && m.OpenMSN() > lost {
+			t.Errorf("the playlist from %d to %d names %d, which the store does not have", m.MediaSequence, m.OpenMSN()-1, lost)
+		}
+		if len(m.Segments) < 4 {
+			t.Errorf("a playlist of %d segments is too short to be played", len(m.Segments))
+		}
+	}
+	final, err := hls.ParseMedia(o.kept["talk/opus-48/live.m3u8"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if final.MediaSequence != lost+1 {
+		t.Errorf("after the loss the playlist begins at %d, want %d", final.MediaSequence, lost+1)
+	}
+}
