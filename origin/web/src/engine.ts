@@ -44,6 +44,10 @@ class HlsSession implements Session {
       backBufferLength: 30,
       liveSyncOnStallIncrease: 0,
       maxLiveSyncPlaybackRate: 1, // the page's own controller sets the rate
+      // The page reads the marks from the playlist: text tracks would need data: addresses.
+      enableDateRangeMetadataCues: false,
+      enableEmsgMetadataCues: false,
+      enableID3MetadataCues: false,
       startLevel: 0,
       abrEwmaDefaultEstimate: 64_000,
       manifestLoadPolicy: opening,

@@ -9,12 +9,13 @@ const phase = (page, name) => page.waitForSelector(`#player[data-phase="${name}"
 const fail = (page, what, deed) => page.route(what, deed);
 const absent = (route) => route.fulfill({ status: 404, body: '' });
 
-/** Lets playlists through with lines added at their end. */
-async function addToMedia(page, lines) {
+/** Lets media playlists through with these lines in the place of their marks. */
+async function tell(page, ...lines) {
+  const marks = /^#EXT-X-DATERANGE:.*\n/gm;
   await page.route(/live\.m3u8(\?|$)/, async (route) => {
     try {
       const answer = await route.fetch();
-      await route.fulfill({ response: answer, body: `${await answer.text()}${lines}\n` });
+      await route.fulfill({ response: answer, body: [(await answer.text()).replace(marks, ''), ...lines, ''].join('\n') });
     } catch {
       await route.abort().catch(() => {}); // the page was closed meanwhile
     }
@@ -41,9 +42,9 @@ export const states = {
       await phase(page, 'starting');
     },
   },
-  live: { before: (page) => addToMedia(page, `${onAir('live')}\n${speaker}`), after: playing, settle: 1500 },
-  hold: { before: (page) => addToMedia(page, onAir('hold')), after: playing, settle: 1500 },
-  playing: { after: playing, settle: 1500 },
+  live: { before: (page) => tell(page, onAir('live'), speaker), after: playing, settle: 1500 },
+  hold: { before: (page) => tell(page, onAir('hold')), after: playing, settle: 1500 },
+  playing: { before: (page) => tell(page), after: playing, settle: 1500 },
   reconnecting: {
     after: async (page) => {
       await playing(page);
@@ -68,7 +69,7 @@ export const states = {
     },
   },
   ended: {
-    before: (page) => addToMedia(page, '#EXT-X-ENDLIST'),
+    before: (page) => tell(page, '#EXT-X-ENDLIST'),
     after: async (page) => {
       await press(page);
       await phase(page, 'ended');

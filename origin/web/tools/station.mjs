@@ -48,9 +48,9 @@ async function untilItAnswers(url, child) {
 export async function station() {
   if (process.env.LONGWAVE_URL) return { url: process.env.LONGWAVE_URL, stop: async () => {} };
   const data = await mkdtemp(join(tmpdir(), 'longwave-page-'));
-  const [port, metrics] = [await freePort(), await freePort()];
+  const port = await freePort();
   const program = process.env.LONGWAVE || build(join(data, 'longwave'));
-  const args = ['serve', '--listen', `127.0.0.1:${port}`, '--metrics', `127.0.0.1:${metrics}`, '--data', join(data, 'data')];
+  const args = ['serve', '--listen', `127.0.0.1:${port}`, '--metrics', 'off', '--data', join(data, 'data')];
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const stop = async () => {
     const ended = new Promise((resolve) => child.once('exit', resolve));

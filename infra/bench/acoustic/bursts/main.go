@@ -16,6 +16,8 @@ import (
 	"math"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -60,31 +62,57 @@ func frame(dst []byte, n int64) {
 	}
 }
 
+// How long a write may take. One that takes longer had no reader: what fell due
+// meanwhile is left out, because a ruler that starts late stays late. A reader
+// that has once taken a second of sound in time may be busy for longer.
+const (
+	blockedAtStart = 50 * time.Millisecond
+	blocked        = 2 * time.Second
+)
+
 // run writes every frame once its last sample is due, and all that are due when
 // it wakes late. A length of 0 does not end.
 func run(w io.Writer, start time.Time, length time.Duration) error {
 	first := samplesAt(start)
-	total := int64(length.Seconds() * rate)
+	total := samples(length)
 	buf := make([]byte, 4*frameSamples)
+	limit, inTime := blockedAtStart, 0
 	for done := int64(0); length == 0 || done < total; done += frameSamples {
-		due := time.Duration((done + frameSamples) * int64(time.Second) / rate)
-		time.Sleep(time.Until(start.Add(due)))
+		time.Sleep(time.Until(start.Add(duration(done + frameSamples))))
 		frame(buf, first+done)
+		before := time.Now()
 		if _, err := w.Write(buf); err != nil {
 			return fmt.Errorf("write the ruler: %w", err)
+		}
+		if time.Since(before) > limit {
+			done, inTime = max(done, samples(time.Since(start))/frameSamples*frameSamples-frameSamples), 0
+		}
+		if inTime++; inTime == rate/frameSamples {
+			limit = blocked
 		}
 	}
 	return nil
 }
+
+func duration(n int64) time.Duration { return time.Duration(n * int64(time.Second) / rate) }
+
+func samples(d time.Duration) int64 { return int64(d) * rate / int64(time.Second) }
 
 // samplesAt is the number of samples since the Unix epoch at t.
 func samplesAt(t time.Time) int64 {
 	return t.Unix()*rate + int64(t.Nanosecond())*rate/int64(time.Second)
 }
 
+// shrink makes a pipe as small as it goes, one page: 21 ms. What a reader that
+// starts later finds in a pipe of 64 KiB is old by a third of a second, and stays so.
+func shrink(f *os.File) {
+	_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, os.Getpagesize()) // not a pipe: nothing to shrink
+}
+
 func main() {
 	seconds := flag.Float64("seconds", 0, "length in seconds; 0 does not end")
 	flag.Parse()
+	shrink(os.Stdout)
 	if err := run(os.Stdout, time.Now(), time.Duration(*seconds*float64(time.Second))); err != nil {
 		fmt.Fprintln(os.Stderr, "bursts:", err)
 		os.Exit(1)

@@ -59,3 +59,37 @@ func TestRulerIsPacedByTheClock(t *testing.T) {
 		}
 	})
 }
+
+// A writer whose reader is not there for the first 3 s.
+type lateReader struct {
+	bytes.Buffer
+	waited bool
+}
+
+func (l *lateReader) Write(p []byte) (int, error) {
+	if !l.waited {
+		l.waited = true
+		time.Sleep(3 * time.Second)
+	}
+	return l.Buffer.Write(p)
+}
+
+func TestWhatWaitedTooLongIsLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var out lateReader
+		if err := run(&out, start, 5*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		const kept = 2*rate + frameSamples // the first frame, and all from 3 s on
+		if n := out.Len() / 4; n < kept-frameSamples || n > kept+frameSamples {
+			t.Fatalf("%d samples, want about %d", n, kept)
+		}
+		second := int16(binary.LittleEndian.Uint16(out.Bytes()[4*(frameSamples+100):]))
+		at := samplesAt(start) + 3*rate
+		want := func(n int64) int16 { return int16(math.Round(value(n+100) * math.MaxInt16)) }
+		if second != want(at) && second != want(at-frameSamples) && second != want(at+frameSamples) {
+			t.Errorf("the frame after the wait is not of its time: %d", second)
+		}
+	})
+}
