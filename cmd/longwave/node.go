@@ -174,6 +174,7 @@ func (n *node) start(group *errgroup.Group, ctx context.Context) {
 		group.Go(func() error { return r.Run(ctx) })
 	}
 	group.Go(func() error { return n.live.Run(ctx) })
+	group.Go(func() error { return n.watchClock(ctx) })
 	for _, l := range n.listeners {
 		group.Go(func() error { return l.serve() })
 	}
