@@ -29,7 +29,7 @@ type Lane struct {
 // the default for TCP.
 var buffers = map[string]jitter.Options{
 	"file":  {Target: jitter.FileTarget, Capacity: time.Second},
-	"stdin": {Target: jitter.PipeTarget},
+	"stdin": {Target: jitter.PipeTarget, Trim: true},
 }
 
 func newLane(ctx context.Context, p *Programme, c Claim, seat string) *Lane {

@@ -24,12 +24,17 @@ type sound struct {
 	mu      sync.Mutex
 	samples []float32
 	titles  []string
+	heard   chan struct{} // nil, or told of the first samples
 }
 
 func (s *sound) out(b []float32) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.samples = append(s.samples, b...)
+	select {
+	case s.heard <- struct{}{}:
+	default:
+	}
 	return nil
 }
 

@@ -9,9 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -263,11 +261,11 @@ func TestKilled(t *testing.T) {
 			continue // decoded in this process
 		}
 		t.Run(c.name, func(t *testing.T) {
-			if len(decodetest.Children(t)) != 0 {
-				t.Fatal("a decoder is left from another test")
+			if left := decodetest.Children(t); len(left) != 0 {
+				t.Fatalf("processes %v are left from another test", left)
 			}
 			b := decodetest.Encode(t, 4*time.Second, c.args...)
-			s := &sound{}
+			s := &sound{heard: make(chan struct{}, 1)}
 			reg := prometheus.NewRegistry()
 			d, err := decode.New(t.Context(), c.format, s.out, decode.Options{Registry: reg})
 			if err != nil {
@@ -275,16 +273,9 @@ func TestKilled(t *testing.T) {
 			}
 			half := len(b) / 2
 			feed(t, d, b[:half])
-			for s.len() == 0 { // what is in its pipes is lost with it
-				runtime.Gosched()
-			}
+			<-s.heard // what is in its pipes is lost with it
 			for _, pid := range decodetest.Children(t) {
-				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for len(decodetest.Children(t)) > 0 {
-				runtime.Gosched()
+				decodetest.Kill(t, pid)
 			}
 			before := s.len()
 			feed(t, d, b[half:])

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -205,30 +204,12 @@ func TestDecoderKilled(t *testing.T) {
 // killDecoderOf kills the child of ours that reads the file.
 func killDecoderOf(t *testing.T, name string) {
 	t.Helper()
-	all, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, stat := range all {
-		b, err := os.ReadFile(stat)
-		if err != nil {
-			continue // it has ended
+	for _, pid := range decodetest.Children(t) {
+		stdin, _ := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "fd", "0"))
+		if stdin == name {
+			decodetest.Kill(t, pid)
+			return
 		}
-		_, rest, _ := strings.Cut(string(b), ") ")
-		fields := strings.Fields(rest)
-		dir := filepath.Dir(stat)
-		stdin, _ := os.Readlink(filepath.Join(dir, "fd", "0"))
-		if len(fields) < 2 || fields[1] != strconv.Itoa(os.Getpid()) || stdin != name {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		return
 	}
 	t.Fatal("no decoder is running")
 }

@@ -51,7 +51,7 @@ func (s *Stream) take(n int, now time.Time) (made, left int) {
 		s.state.Phase = Ended
 		s.drop()
 	}
-	if !s.ready() {
+	if !s.ready(now) {
 		return 0, 0
 	}
 	s.skip()
@@ -78,14 +78,20 @@ func (s *Stream) take(n int, now time.Time) (made, left int) {
 }
 
 // ready reports whether there is sound to play in this frame.
-func (s *Stream) ready() bool {
+func (s *Stream) ready(now time.Time) bool {
 	if s.state.Phase == Ended || s.state.Phase == Playing {
 		return s.state.Phase == Playing
 	}
 	if !s.ended && pcm.Pos(s.ring.level) < s.state.Target {
 		return false
 	}
+	if n := s.steer.head(s.ring.level, s.state.Target, now); n > 0 && !s.ended {
+		s.ring.drop(n)
+		s.state.Skipped += int64(n)
+		s.count.skip(float64(n) / pcm.Rate)
+	}
 	s.state.Phase = Playing
+	s.steer.waiting = time.Time{}
 	s.steer.drift.Restart()
 	return true
 }

@@ -21,6 +21,9 @@ const (
 	quiet = 0.0056
 )
 
+// pipeBuffer is what a system may have buffered before we began to read.
+const pipeBuffer = 500 * time.Millisecond
+
 // A steering decides how fast a stream is played and when to skip.
 // The stream's mutex guards it.
 type steering struct {
@@ -31,6 +34,8 @@ type steering struct {
 	inHand   pcm.Pos // samples fed to the resampler and not played
 	surplus  int     // samples to skip
 	since    int     // pull at which surplus was found
+	trim     bool
+	waiting  time.Time // since when sound has come in and not gone out; zero: none has
 }
 
 func (s *steering) pulled(now time.Time) {
@@ -79,4 +84,14 @@ func (s *steering) patienceOver() bool { return s.frame-s.since > skipPatience }
 func (s *steering) skipped(n int) {
 	s.drift.Shift(pcm.Pos(n))
 	s.surplus = 0
+}
+
+// head returns how many of level samples are too much to start with. A sender that
+// sent much faster than time passed is no live one, and nothing of it is too much.
+func (s *steering) head(level int, target pcm.Pos, now time.Time) int {
+	over := pcm.Pos(level) - target
+	if !s.trim || over <= 0 || s.isHeld() || over > pcm.Samples(now.Sub(s.waiting)+pipeBuffer) {
+		return 0
+	}
+	return int(over)
 }

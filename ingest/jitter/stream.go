@@ -42,6 +42,10 @@ type Options struct {
 	// Capacity is how much the stream holds. 0 is [DefaultCapacity]; the least
 	// is twice the target.
 	Capacity time.Duration
+	// Trim drops what piled up beyond the target before sound starts. It is for
+	// senders that keep the time: with them it would stay as delay for ever. From one
+	// that is faster than time nothing is dropped.
+	Trim bool
 	// Metrics counts underruns and skips; nil does not.
 	Metrics *Metrics
 }
@@ -111,7 +115,7 @@ func NewStream(o Options) *Stream {
 		done:  make(chan struct{}),
 		ring:  newRing(int(pcm.Samples(o.Capacity))),
 		state: State{Target: pcm.Samples(o.Target), Ratio: 1},
-		steer: steering{heldAt: -heldFrames},
+		steer: steering{heldAt: -heldFrames, trim: o.Trim},
 		out:   resample.New(),
 		count: o.Metrics,
 	}
@@ -155,6 +159,9 @@ func (s *Stream) put(x []float32, first bool) (int, error) {
 	}
 	if first {
 		s.state.LastWrite = now
+		if s.state.Phase != Playing && s.steer.waiting.IsZero() {
+			s.steer.waiting = now
+		}
 		if s.state.Phase == Playing {
 			s.steer.arrived(s.ring.level, now)
 		}

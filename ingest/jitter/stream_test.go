@@ -116,6 +116,44 @@ func TestStartsAtTarget(t *testing.T) {
 	})
 }
 
+// TestTrim: what a live sender sent before anybody listened is not kept as delay;
+// what a file gave as fast as it could be read is.
+func TestTrim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := jitter.NewStream(jitter.Options{Target: jitter.PipeTarget, Trim: true})
+		for i := range 90 { // 1.8 s of a live sender
+			if err := s.Write(t.Context(), counted(i*960, 960)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(pcm.FrameDuration)
+		}
+		pull(s, 1)
+		if got := s.State(); got.Phase != jitter.Playing || got.Level > pcm.Samples(jitter.PipeTarget) {
+			t.Errorf("%v with %d samples ahead", got.Phase, got.Level)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := jitter.NewStream(jitter.Options{Target: jitter.PipeTarget, Trim: true})
+		const n = 3 * pcm.Rate
+		if err := s.Write(t.Context(), counted(0, n)); err != nil {
+			t.Fatal(err)
+		}
+		s.End()
+		inOrder(t, trim(pull(s, 200)), 0, n)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := jitter.NewStream(jitter.Options{Target: jitter.PipeTarget, Trim: true})
+		if err := s.Write(t.Context(), counted(0, 3*pcm.Rate)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		pull(s, 1)
+		if got := s.State().Skipped; got != 0 {
+			t.Errorf("%d samples of a fast sender were dropped", got)
+		}
+	})
+}
+
 func TestUnderrunAndReturnWithoutClick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tone := pcmtest.Tone{Hz: 440, Amp: 0.8}

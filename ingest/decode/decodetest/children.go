@@ -1,11 +1,14 @@
 package decodetest
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Children returns the processes that this one has started and not yet waited
@@ -30,4 +33,28 @@ func Children(t testing.TB) []int {
 		}
 	}
 	return pids
+}
+
+// Kill kills a process and returns when all of its threads have ended and its
+// files are closed.
+func Kill(t testing.TB, pid int) {
+	t.Helper()
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatalf("open process %d: %v", pid, err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil {
+		t.Fatalf("kill process %d: %v", pid, err)
+	}
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(poll, 10_000)
+		if n == 1 {
+			return
+		}
+		if !errors.Is(err, unix.EINTR) {
+			t.Fatalf("process %d does not end: %v", pid, err)
+		}
+	}
 }
