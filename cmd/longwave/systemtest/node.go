@@ -2,7 +2,6 @@ package systemtest
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -61,7 +60,14 @@ func Start(t testing.TB, o Options) *Node {
 // New returns a node that does not run yet.
 func New(t testing.TB, o Options) *Node {
 	t.Helper()
-	n := &Node{t: t, opt: o, Data: o.Data, URL: "http://" + FreeAddr(t), Ops: "http://" + FreeAddr(t)}
+	n := &Node{t: t, opt: o, Data: o.Data}
+	for _, url := range []*string{&n.URL, &n.Ops} {
+		addr, err := FreeAddr()
+		if err != nil {
+			t.Fatal(err)
+		}
+		*url = "http://" + addr
+	}
 	dir := t.TempDir()
 	if n.Data == "" {
 		n.Data = filepath.Join(dir, "data")
@@ -247,22 +253,17 @@ func (n *Node) close() {
 // FreeAddr returns an address of the loopback interface that nobody listens on. Its
 // port is not one that the kernel gives to outgoing connections, so it stays free
 // while the node that uses it does not run.
-func FreeAddr(t testing.TB) string {
-	t.Helper()
+func FreeAddr() (string, error) {
+	var err error
 	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
-		l, err := net.Listen("tcp", addr)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			continue
+		var l net.Listener
+		l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		if err == nil {
+			l.Close()
+			return l.Addr().String(), nil
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
-		return addr
 	}
-	t.Fatal("no free port")
-	return ""
+	return "", fmt.Errorf("no free port: %w", err)
 }
 
 // A lines is a buffer that may be read while it is written.
