@@ -2,6 +2,7 @@ package decode_test
 
 import (
 	"bytes"
+	"log/slog"
 	"math"
 	"os"
 	"sync"
@@ -49,7 +50,10 @@ func decodeAll(t *testing.T, data []byte, n int) *sound {
 		t.Fatal("SniffReader returned other bytes than it read")
 	}
 	s := &sound{}
-	d, err := decode.New(t.Context(), f, s.out, decode.Options{Title: func(title string) { s.titles = append(s.titles, title) }})
+	d, err := decode.New(t.Context(), f, s.out, decode.Options{
+		Title: func(title string) { s.titles = append(s.titles, title) },
+		Log:   slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -267,7 +268,7 @@ func TestKilled(t *testing.T) {
 			b := decodetest.Encode(t, 4*time.Second, c.args...)
 			s := &sound{heard: make(chan struct{}, 1)}
 			reg := prometheus.NewRegistry()
-			d, err := decode.New(t.Context(), c.format, s.out, decode.Options{Registry: reg})
+			d, err := decode.New(t.Context(), c.format, s.out, decode.Options{Registry: reg, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -20,11 +20,11 @@ const (
 	// FileTarget suits sources that are read as fast as they are played.
 	FileTarget = 200 * time.Millisecond
 	// PipeTarget suits a program on this machine that writes sound as time passes.
-	PipeTarget = 60 * time.Millisecond
+	PipeTarget = 40 * time.Millisecond
 	// DefaultCapacity is what a sender may be ahead before Write holds it back.
 	DefaultCapacity = 10 * time.Second
 
-	leastTarget = 60 * time.Millisecond
+	leastTarget = 40 * time.Millisecond
 	growTarget  = 500 * time.Millisecond
 
 	// reserve is what must remain for the fade when a frame is played in full.
@@ -36,7 +36,7 @@ const (
 // Options of a [Stream]; the zero value is right for live senders over TCP.
 type Options struct {
 	// Target is how much must have arrived before sound starts. 0 is
-	// [DefaultTarget]; the least is 60 ms. It grows by 0.5 s with every
+	// [DefaultTarget]; the least is 40 ms. It grows by 0.5 s with every
 	// underrun, up to half the capacity.
 	Target time.Duration
 	// Capacity is how much the stream holds. 0 is [DefaultCapacity]; the least

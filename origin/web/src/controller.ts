@@ -13,6 +13,16 @@ export interface Sample {
   readonly part: number;
 }
 
+/**
+ * How far behind the live edge to stay. A station's hold-back is the same in all its
+ * renditions and counts the longest of their parts; where it means three parts, three
+ * of the rendition that plays are enough.
+ */
+export function target(holdBack: number, part: number): number {
+  const three = 3 * part;
+  return holdBack > three && holdBack < 1.1 * three ? three : holdBack;
+}
+
 /** Below this much sound in hand playing slows down. */
 export const LOW_BUFFER = 0.25;
 const SLOW = 0.97;

@@ -8,7 +8,7 @@ import Hls, {
   type LevelUpdatedData,
   type LoadPolicy,
 } from 'hls.js';
-import { limits } from './controller';
+import { limits, target } from './controller';
 import { nothing, nowAt, type Now } from './marks';
 import { bufferAhead, type Attempt, type Failure, type Session, type Status } from './session';
 
@@ -88,8 +88,8 @@ class HlsSession implements Session {
       const rtt = first - start;
       this.roundTripMs = this.roundTripMs === 0 ? rtt : 0.8 * this.roundTripMs + 0.2 * rtt;
     }
-    const target = this.hls.latestLevelDetails?.partTarget ?? 0;
-    const { firstByteMs, loadMs } = limits(target, this.roundTripMs, this.attempt.failures);
+    const part = this.hls.latestLevelDetails?.partTarget ?? 0;
+    const { firstByteMs, loadMs } = limits(part, this.roundTripMs, this.attempt.failures);
     this.hls.config.playlistLoadPolicy = policy(firstByteMs, loadMs);
     this.hls.config.fragLoadPolicy = policy(firstByteMs, loadMs);
   }
@@ -104,7 +104,7 @@ class HlsSession implements Session {
     const { audio } = this.attempt;
     return {
       latency: details.edge + details.age - audio.currentTime,
-      target: details.partHoldBack || details.holdBack || 3 * details.targetduration,
+      target: target(details.partHoldBack || details.holdBack || 3 * details.targetduration, details.partTarget),
       buffer: bufferAhead(audio),
       part: details.partTarget,
       edge: edgeOf(details),

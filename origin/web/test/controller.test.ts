@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attemptMs, limits, rate, retryDelayMs, shouldJump, type Sample } from '../src/controller';
+import { attemptMs, limits, rate, retryDelayMs, shouldJump, target, type Sample } from '../src/controller';
 
 const low: Sample = { latency: 1.3, target: 1.28, buffer: 1.1, part: 0.32 };
 const fast: Sample = { latency: 0.5, target: 0.48, buffer: 0.4, part: 0.16 };
@@ -95,4 +95,13 @@ test('time limits leave a hung pathway in time and let a blocked playlist finish
   assert.ok(limits(0.32, 600, 0).firstByteMs > 320 + 600, 'a slow line');
   assert.ok(limits(0.32, 0, 3).firstByteMs > 2000);
   assert.equal(limits(0.32, 0, 50).firstByteMs, 10_000);
+});
+
+test('the target is the hold-back, or three of one\'s own parts where that is what it means', () => {
+  assert.equal(target(1.28, 0.32), 1.28);
+  assert.ok(Math.abs(target(0.512, 0.16) - 0.48) < 1e-9);
+  assert.ok(Math.abs(target(0.512, 0.17067) - 0.512) < 0.001);
+  assert.equal(target(2.88, 0.96), 2.88);
+  assert.equal(target(6, 0), 6);
+  assert.equal(target(1.0, 0.2), 1.0);
 });
