@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// station is the audience address of every node here.
+const station = "talk"
+
+// A child is a process of ours that ends with us.
+type child struct {
+	cmd  *exec.Cmd
+	log  string        // where its standard error goes
+	done chan struct{} // closed when it has ended
+	err  error         // of its end
+}
+
+// start runs a command in the background. Its standard error goes to a file.
+func (b *bench) start(name string, cmd *exec.Cmd) (*child, error) {
+	log, err := os.CreateTemp(b.tmp, name+"-*.log")
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd.Stderr = log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	c := &child{cmd: cmd, log: log.Name(), done: make(chan struct{})}
+	go func() {
+		c.err = cmd.Wait()
+		close(c.done)
+	}()
+	return c, nil
+}
+
+func (c *child) pid() int { return c.cmd.Process.Pid }
+
+// stop ends the process, by force when it takes longer than 12 s.
+func (c *child) stop() {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	select {
+	case <-c.done:
+	case <-time.After(12 * time.Second):
+		_ = syscall.Kill(-c.pid(), syscall.SIGKILL)
+		<-c.done
+	}
+}
+
+// kill ends the process as kill -9 does.
+func (c *child) kill() {
+	_ = syscall.Kill(-c.pid(), syscall.SIGKILL) // it may have ended
+	<-c.done
+}
+
+// said returns the end of what the process wrote to its standard error.
+func (c *child) said() string {
+	b, err := os.ReadFile(c.log)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return strings.Join(lines[max(0, len(lines)-3):], " | ")
+}
+
+// A node is a `longwave serve`.
+type node struct {
+	*child
+	base    string // http://host:port
+	metrics string
+	data    string
+	started time.Time
+}
+
+// nodeOptions say how a node runs.
+type nodeOptions struct {
+	profile string
+	data    string    // folder; empty: a new one
+	play    string    // file, over and over; "-" is stdin
+	stdin   io.Reader // for play "-"
+}
+
+// serve starts a node. It does not wait for it.
+func (b *bench) serve(ctx context.Context, o nodeOptions) (*node, error) {
+	var err error
+	if o.data == "" {
+		if o.data, err = os.MkdirTemp(b.tmp, "data"); err != nil {
+			return nil, err
+		}
+	}
+	ports, err := freePorts(ctx, 2)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"serve", "--listen", ports[0], "--metrics", ports[1], "--data", o.data, "--profile", o.profile}
+	if o.play != "" {
+		args = append(args, "--play", o.play)
+		if o.play != "-" {
+			args = append(args, "--loop")
+		}
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(b.root, "bin", "longwave"), args...)
+	cmd.Stdin = o.stdin
+	n := &node{base: "http://" + ports[0], metrics: "http://" + ports[1], data: o.data, started: time.Now()}
+	n.child, err = b.start("serve", cmd)
+	return n, err
+}
+
+// url is the address of something of the station.
+func (n *node) url(path string) string { return n.base + "/" + station + "/" + path }
+
+// ready waits until the node says that its live edge moves.
+func (n *node) ready(ctx context.Context) error {
+	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); {
+		if _, err := get(ctx, n.metrics+"/readyz"); err == nil {
+			return nil
+		}
+		select {
+		case <-n.done:
+			return fmt.Errorf("serve has ended (%w): %s", n.err, n.said())
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("serve is not ready after 15 s: %s", n.said())
+}
+
+// get returns the body of a 200.
+func get(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", url, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("get %s: %s", url, resp.Status)
+	}
+	return body, nil
+}
+
+// freePorts returns addresses on which nobody listens.
+func freePorts(ctx context.Context, n int) ([]string, error) {
+	var lc net.ListenConfig
+	var held []net.Listener // until all are chosen
+	defer func() {
+		for _, l := range held {
+			l.Close()
+		}
+	}()
+	var addrs []string
+	for range n {
+		l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		held, addrs = append(held, l), append(addrs, l.Addr().String())
+	}
+	return addrs, nil
+}
+
+// pause waits d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
