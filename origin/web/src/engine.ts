@@ -88,8 +88,8 @@ class HlsSession implements Session {
       const rtt = first - start;
       this.roundTripMs = this.roundTripMs === 0 ? rtt : 0.8 * this.roundTripMs + 0.2 * rtt;
     }
-    const part = this.hls.latestLevelDetails?.partTarget ?? 0;
-    const { firstByteMs, loadMs } = limits(part, this.roundTripMs, this.attempt.failures);
+    const partTarget = this.hls.latestLevelDetails?.partTarget ?? 0;
+    const { firstByteMs, loadMs } = limits(partTarget, this.roundTripMs, this.attempt.failures);
     this.hls.config.playlistLoadPolicy = policy(firstByteMs, loadMs);
     this.hls.config.fragLoadPolicy = policy(firstByteMs, loadMs);
   }
