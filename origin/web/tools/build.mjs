@@ -4,7 +4,7 @@
 //   node tools/build.mjs           writes dist/
 //   node tools/build.mjs --check   exits 1 when dist/ is not what a build gives
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -103,7 +103,11 @@ if (process.argv.includes('--check')) {
   }
   console.log('dist/ is what a build gives');
 } else {
+  // dist/ stays as it is when a build fails: the Go program embeds it.
+  const out = await mkdtemp(join(tmpdir(), 'longwave-web-'));
+  await make(out);
   await rm(dist, { recursive: true, force: true });
-  await make(dist);
+  await cp(out, dist, { recursive: true });
+  await rm(out, { recursive: true });
   await report(dist);
 }
