@@ -20,6 +20,7 @@ func readTests(r io.Reader, w io.Writer) (tally, error) {
 	var t tally
 	output := map[string][]string{} // by package and test, until it has ended
 	failures := map[string]int{}    // by package
+	seeds := map[string]string{}    // of the order of its tests, by package
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
@@ -32,6 +33,8 @@ func readTests(r io.Reader, w io.Writer) (tally, error) {
 		switch {
 		case e.Action == "output" && e.Test != "":
 			output[id] = append(output[id], e.Output)
+		case e.Action == "output" && strings.HasPrefix(e.Output, "-test.shuffle "):
+			seeds[e.Package] = e.Output
 		case e.Action == "output" && dull(e.Output):
 		case e.Action == "output" || e.Action == "build-output":
 			fmt.Fprint(w, e.Output)
@@ -47,9 +50,12 @@ func readTests(r io.Reader, w io.Writer) (tally, error) {
 			failures[e.Package]++
 			fmt.Fprint(w, strings.Join(output[id], ""))
 			delete(output, id)
-		case e.Action == "fail" && failures[e.Package] == 0:
-			t.failed++
-			writeOpen(w, e.Package, output)
+		case e.Action == "fail":
+			fmt.Fprint(w, seeds[e.Package])
+			if failures[e.Package] == 0 {
+				t.failed++
+				writeOpen(w, e.Package, output)
+			}
 		}
 	}
 	return t, lines.Err()

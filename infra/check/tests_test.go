@@ -18,6 +18,7 @@ func TestReadTests(t *testing.T) {
 			"a pass is quiet",
 			[]string{
 				`{"Action":"start","Package":"a"}`,
+				`{"Action":"output","Package":"a","Output":"-test.shuffle 7\n"}`,
 				`{"Action":"output","Package":"a","Test":"TestX","Output":"chatter\n"}`,
 				`{"Action":"pass","Package":"a","Test":"TestX"}`,
 				`{"Action":"output","Package":"a","Output":"PASS\n"}`,
@@ -37,10 +38,11 @@ func TestReadTests(t *testing.T) {
 				`{"Action":"output","Package":"a","Test":"TestX","Output":"two\n"}`,
 				`{"Action":"fail","Package":"a","Test":"TestX"}`,
 				`{"Action":"pass","Package":"a","Test":"TestY"}`,
+				`{"Action":"output","Package":"a","Output":"-test.shuffle 7\n"}`,
 				`{"Action":"fail","Package":"a"}`,
 			},
 			tally{passed: 1, failed: 1},
-			"one\ntwo\n",
+			"one\ntwo\n-test.shuffle 7\n",
 		},
 		{
 			"what does not compile has failed",
