@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,14 +37,56 @@ func enter(args []string) error {
 	if err := dropPrivileges(file); err != nil {
 		return err
 	}
-	env := os.Environ()
-	if err := limit(memory); err != nil {
+	x, err := newExecution(path, argv, memory)
+	if err != nil {
+		return err
+	}
+	debug.SetGCPercent(-1)
+	if err := limit(); err != nil {
 		return err
 	}
 	if err := filter(); err != nil {
 		return fmt.Errorf("system-call filter: %w", err)
 	}
-	return fmt.Errorf("execute %s: %w", path, syscall.Exec(path, argv, env))
+	return fmt.Errorf("execute %s: %w", path, x.run())
+}
+
+// An execution is all that the last two system calls need, made beforehand. A Go
+// program has reserved more than the address space that is left to it when the
+// limit is set, so not a byte may be allocated from then on.
+type execution struct {
+	path      *byte
+	argv, env []*byte
+	memory    unix.Rlimit
+}
+
+func newExecution(path string, argv []string, memory uint64) (*execution, error) {
+	x := &execution{memory: unix.Rlimit{Cur: memory, Max: memory}}
+	var err error
+	if x.path, err = unix.BytePtrFromString(path); err == nil {
+		x.argv, err = syscall.SlicePtrFromStrings(argv)
+	}
+	if err == nil {
+		x.env, err = syscall.SlicePtrFromStrings(os.Environ())
+	}
+	return x, err
+}
+
+// run sets the limit of the address space and executes. It returns why it could
+// not.
+func (x *execution) run() unix.Errno {
+	_, _, e := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_AS, uintptr(unsafe.Pointer(&x.memory)), 0, 0, 0)
+	for range 100 {
+		if e != 0 {
+			return e
+		}
+		_, _, e = unix.RawSyscall(unix.SYS_EXECVE,
+			uintptr(unsafe.Pointer(x.path)), uintptr(unsafe.Pointer(&x.argv[0])), uintptr(unsafe.Pointer(&x.env[0])))
+		if e == unix.EAGAIN { // a thread of the runtime was just being made
+			e = 0
+		}
+	}
+	return unix.EAGAIN
 }
 
 // visible is what a program needs to start: itself, its libraries, and the
@@ -199,8 +242,8 @@ func becomeNobody() error {
 	return nil
 }
 
-// limit sets the resource limits.
-func limit(memory uint64) error {
+// limit sets the resource limits but that of the address space.
+func limit() error {
 	for _, l := range []struct {
 		name  string
 		which int
@@ -209,7 +252,6 @@ func limit(memory uint64) error {
 		{"file size", unix.RLIMIT_FSIZE, 0},
 		{"core size", unix.RLIMIT_CORE, 0},
 		{"open files", unix.RLIMIT_NOFILE, 24},
-		{"address space", unix.RLIMIT_AS, memory},
 	} {
 		r := unix.Rlimit{Cur: l.max, Max: l.max}
 		_, _, e := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, uintptr(l.which), uintptr(unsafe.Pointer(&r)), 0, 0, 0)
