@@ -261,6 +261,9 @@ func (l *line) together(m *hls.Media, body []byte) {
 	if got, err := hls.ParseMedia(body); err != nil || got.Skip.Segments > 0 {
 		return
 	}
+	if m.PartTarget > 0 && m.Last().Part < 0 {
+		return // before the first part
+	}
 	set := l.sets[m.Last()]
 	if set == nil {
 		set = map[string][]byte{}

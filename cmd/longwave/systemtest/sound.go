@@ -124,3 +124,19 @@ func readFile(t testing.TB, path string) []byte {
 	}
 	return data
 }
+
+// Last returns the MSN of the newest segment of a rendition in the disk store.
+func (n *Node) Last(station, rendition string) int64 {
+	n.t.Helper()
+	entries, err := os.ReadDir(filepath.Join(n.Store(), station, rendition))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	last := int64(-1)
+	for _, e := range entries {
+		if k, err := packager.ParseKey(station + "/" + rendition + "/" + e.Name()); err == nil && k.Kind == packager.Segment {
+			last = max(last, k.MSN)
+		}
+	}
+	return last
+}
