@@ -1,8 +1,6 @@
 package listen
 
-import (
-	"sync"
-)
+import "sync"
 
 // A class is what a request was for.
 type class uint8
@@ -24,10 +22,6 @@ var classNames = [classes]string{"page", "multivariant", "playlist", "reload", "
 
 // text reports whether what is asked for is text, for which players accept gzip.
 func (c class) text() bool { return c <= classReload }
-
-// held reports whether the time to the first byte is mostly the wait for something
-// to exist.
-func (c class) held() bool { return c == classReload || c == classHint }
 
 // A Requests says how requests of one kind went.
 type Requests struct {

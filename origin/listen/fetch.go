@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -155,9 +156,7 @@ func (r request) setHeader(h http.Header) {
 	if r.bytes.Length > 0 {
 		h.Set("Range", fmt.Sprintf("bytes=%d-%d", r.bytes.Start, r.bytes.Start+r.bytes.Length-1))
 	}
-	for name, values := range r.header {
-		h[name] = values
-	}
+	maps.Copy(h, r.header)
 }
 
 // read takes the body in.

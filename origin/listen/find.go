@@ -2,7 +2,6 @@ package listen
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"html"
 	"net/http"
@@ -105,11 +104,11 @@ func (s *session) openFamily(a *answer) {
 		return
 	}
 	for _, v := range m.Variants {
-		s.join(f, v.URI, media{name: cmpName(v.StableID, v.URI), pathway: v.PathwayID, declared: v})
+		s.join(f, v.URI, media{name: nameOf(v.StableID, v.URI), pathway: v.PathwayID, declared: v})
 	}
 	for _, r := range m.Renditions {
 		if r.URI != "" && r.Type == "AUDIO" {
-			s.join(f, r.URI, media{name: cmpName(r.StableID, r.GroupID+"-"+r.Name)})
+			s.join(f, r.URI, media{name: nameOf(r.StableID, r.GroupID+"-"+r.Name)})
 		}
 	}
 	s.families = append(s.families, f)
@@ -125,10 +124,7 @@ func (s *session) judgeFamily(a *answer) *hls.Multivariant {
 	s.ledger.add("", hlstest.CheckMultivariant(a.body)...)
 	m, err := hls.ParseMultivariant(a.body)
 	if err != nil {
-		var syntax *hls.SyntaxError
-		if errors.As(err, &syntax) {
-			s.ledger.note(fmt.Sprintf("%s cannot be read: %v", a.url.Redacted(), err))
-		}
+		s.ledger.note(fmt.Sprintf("%s cannot be read: %v", a.url.Redacted(), err))
 		return nil
 	}
 	return m
@@ -144,8 +140,8 @@ func (s *session) join(f *family, uri string, m media) {
 	f.members[uri] = s.open(u, m)
 }
 
-// cmpName returns a name for a rendition: its stable ID, or what its address has.
-func cmpName(id, uri string) string {
+// nameOf returns a name for a rendition: its stable ID, or what its address has.
+func nameOf(id, uri string) string {
 	if id != "" {
 		return id
 	}

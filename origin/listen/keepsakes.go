@@ -2,6 +2,7 @@ package listen
 
 import (
 	"crypto/sha256"
+	"slices"
 	"sync"
 )
 
@@ -34,8 +35,8 @@ func (k *keepsakes) add(msn int64, f file, data []byte) {
 func (k *keepsakes) before(msn int64) (keepsake, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for i := len(k.all) - 1; i >= 0; i-- {
-		if found := k.all[i]; found.msn < msn {
+	for i, found := range slices.Backward(k.all) {
+		if found.msn < msn {
 			k.all = append(k.all[:0], k.all[i+1:]...)
 			return found, true
 		}

@@ -61,32 +61,59 @@ func (p *player) add(now time.Time, begin, end time.Duration) {
 	if !p.filled {
 		p.filled, p.begin, p.end = true, begin, begin
 	}
-	p.catchUp(now)
-	if begin > p.end+hole {
-		if len(p.ahead) < maxAhead {
-			p.ahead = append(p.ahead, run{begin, end})
-		}
-	} else {
-		p.end = max(p.end, end)
-	}
-	p.close()
-	if p.started && !p.playing && p.end > p.head(now) {
-		p.playing = true
-		if p.head(now) < p.begin {
-			p.wall, p.at = now, p.begin
-		}
-	}
 	p.jump(now)
+	before := p.end
+	if begin <= p.end+hole {
+		p.end = max(p.end, end)
+		p.close()
+	} else if len(p.ahead) < maxAhead {
+		p.ahead = append(p.ahead, run{begin, end})
+	}
+	if !p.playing {
+		p.play(now)
+		return
+	}
+	dry := p.head(now) - before
+	switch {
+	case dry <= 0 || p.ended:
+	case p.end > before:
+		p.stalls.note(dry)
+		p.wall, p.at = now, before
+	case len(p.ahead) > 0: // nothing else is coming: it goes on behind the hole
+		p.stalls.note(max(dry, p.skip()))
+		p.wall, p.at = now, p.ahead[0].begin
+		p.close()
+	}
 }
 
-// catchUp counts the stall that ends now, if there is one.
-func (p *player) catchUp(now time.Time) {
-	if dry := p.head(now) - p.end; p.playing && dry > 0 {
-		if !p.ended {
-			p.stalls.note(dry)
-		}
-		p.wall, p.at = now, p.end
+// play begins when there is something under the playhead.
+func (p *player) play(now time.Time) {
+	if !p.started || p.end <= p.head(now) {
+		return
 	}
+	p.playing = true
+	if p.head(now) < p.begin {
+		p.wall, p.at = now, p.begin
+	}
+}
+
+// jump takes the playhead over a hole that it has reached since, when there was
+// something behind it. What is left out is silence too.
+func (p *player) jump(now time.Time) {
+	for p.playing && len(p.ahead) > 0 && p.head(now) >= p.end {
+		reached := p.wall.Add(p.end - p.at)
+		p.stalls.note(p.skip())
+		p.wall, p.at = reached, p.ahead[0].begin
+		p.close()
+	}
+}
+
+// skip moves the end of the buffer over the hole before what came early, and returns
+// the length of the hole.
+func (p *player) skip() time.Duration {
+	left := p.ahead[0].begin - p.end
+	p.end = p.ahead[0].begin
+	return left
 }
 
 // close moves the end of the buffer over what had come early.
@@ -94,17 +121,6 @@ func (p *player) close() {
 	for len(p.ahead) > 0 && p.ahead[0].begin <= p.end+hole {
 		p.end = max(p.end, p.ahead[0].end)
 		p.ahead = p.ahead[1:]
-	}
-}
-
-// jump leaves out a hole at which the playhead stands, as players do; what is left
-// out is silence too.
-func (p *player) jump(now time.Time) {
-	if p.playing && len(p.ahead) > 0 && p.head(now) >= p.end {
-		p.stalls.note(p.ahead[0].begin - p.end)
-		p.end = p.ahead[0].begin
-		p.wall, p.at = now, p.end
-		p.close()
 	}
 }
 
@@ -119,6 +135,7 @@ func (p *player) finish() {
 func (p *player) result(now time.Time) Stalls {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.jump(now)
 	s := p.stalls
 	if dry := p.head(now) - p.end; p.playing && !p.ended && dry > 0 {
 		s.note(dry)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,22 +98,34 @@ func (p prober) reloads(ctx context.Context) {
 // reNumber finds the numbers in a file's name.
 var reNumber = regexp.MustCompile(`\d+`)
 
-// unknownPart asks for a part that nobody hinted at (section 6.2.6): two after the
-// one that comes next, where names have numbers, else one that cannot be.
+// beyond returns the address of a part that nobody hinted at: two after the one that
+// was, where names have the number of the part, else one that cannot be.
+func beyond(hint string, part int) string {
+	path, query, _ := strings.Cut(hint, "?")
+	if query != "" {
+		query = "?" + query
+	}
+	name := strings.LastIndexByte(path, '/') + 1
+	stem := path[name:]
+	if dot := strings.LastIndexByte(stem, '.'); dot > 0 { // the 4 of m4s is no number
+		stem = stem[:dot]
+	}
+	for _, at := range slices.Backward(reNumber.FindAllStringIndex(stem, -1)) {
+		if n, err := strconv.Atoi(stem[at[0]:at[1]]); err == nil && n == part {
+			return path[:name+at[0]] + strconv.Itoa(part+2) + path[name+at[1]:] + query
+		}
+	}
+	return path[:name] + "no-such-" + path[name:] + query
+}
+
+// unknownPart asks for a part that nobody hinted at (section 6.2.6).
 func (p prober) unknownPart(ctx context.Context) {
 	m := p.r.latest.Load()
 	hint := m.Hint()
 	if hint == "" || m.EndList {
 		return
 	}
-	i := strings.LastIndexByte(hint, '/') + 1
-	uri := hint[:i] + "no-such-" + hint[i:]
-	next := m.Next().Part
-	for _, at := range reNumber.FindAllStringIndex(hint[i:], -1) {
-		if n, err := strconv.Atoi(hint[i+at[0] : i+at[1]]); err == nil && n == next {
-			uri = hint[:i+at[0]] + strconv.Itoa(next+2) + hint[i+at[1]:]
-		}
-	}
+	uri := beyond(hint, m.Next().Part)
 	u, err := p.r.url.Parse(uri)
 	if err != nil {
 		return

@@ -1,6 +1,9 @@
 package listen
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A rate measures the bit rate of a rendition as section 4.1 defines it.
 type rate struct {
@@ -30,9 +33,9 @@ func (r *rate) add(bytes int, length, target time.Duration) {
 		r.window = append(r.window[:0], r.window[1:]...)
 	}
 	sum, lasts := 0, time.Duration(0)
-	for i := len(r.window) - 1; i >= 0; i-- {
-		sum += r.window[i].bytes
-		if lasts += r.window[i].length; lasts > target*3/2 {
+	for _, s := range slices.Backward(r.window) {
+		sum += s.bytes
+		if lasts += s.length; lasts > target*3/2 {
 			break
 		}
 		if lasts >= target/2 {

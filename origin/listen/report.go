@@ -16,8 +16,7 @@ type Report struct {
 	Reason     string    `json:"reason,omitempty"` // why nothing could be heard
 	Renditions []Heard   `json:"renditions"`
 
-	FirstPlaylist Millis `json:"first_playlist_ms"` // until a media playlist was read; 0: never
-	FirstMedia    Millis `json:"first_media_ms"`    // until there was sound to play; 0: never
+	Times Times `json:"times"`
 	// Delay is of the live edge: from the instant that PROGRAM-DATE-TIME gives to the
 	// end of the newest part until the answer that lists it began.
 	Delay  Spread `json:"delay"`
@@ -28,6 +27,15 @@ type Report struct {
 	Must     []Finding  `json:"must"`
 	Should   []Finding  `json:"should"`
 	Notes    []string   `json:"notes"`
+}
+
+// Times are the listener's own.
+type Times struct {
+	FirstPlaylist Millis `json:"first_playlist_ms"` // until a media playlist was read; 0: never
+	FirstMedia    Millis `json:"first_media_ms"`    // until there was sound to play; 0: never
+	// Own is by how much this machine woke the listener up too late: what is late by
+	// no more than that may have been in time.
+	Own Spread `json:"own"`
 }
 
 // A Heard is what was heard of a rendition.
@@ -84,7 +92,7 @@ func (s *session) progress() Progress {
 func (s *session) report(stopped time.Time) Report {
 	rep := Report{
 		URL: s.opt.URL, Kind: s.kind, Started: s.start.UTC(), Listened: Millis(stopped.Sub(s.start)),
-		FirstPlaylist: Millis(s.firstPlaylist.Load()), FirstMedia: Millis(s.firstMedia.Load()),
+		Times:      Times{Millis(s.firstPlaylist.Load()), Millis(s.firstMedia.Load()), s.own.spread()},
 		Renditions: []Heard{}, Requests: s.fetch.counts.requests(),
 	}
 	var delay sketch

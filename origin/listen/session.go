@@ -23,6 +23,7 @@ type session struct {
 	parts         atomic.Int64
 	firstPlaylist atomic.Int64 // nanoseconds after start; 0: not yet
 	firstMedia    atomic.Int64
+	own           sketch // how late this machine woke us up
 }
 
 // Run listens until the time is over, the stream ends or ctx does, and reports what
@@ -87,6 +88,7 @@ func (s *session) listen(ctx context.Context) {
 	}
 	s.group.Go(func() error { s.audit(ctx); return nil })
 	s.group.Go(func() error { s.tell(ctx); return nil })
+	s.group.Go(func() error { s.watch(ctx); return nil })
 	<-done // every rendition has ended, by itself or with ctx
 	cancel()
 	_ = s.group.Wait() // nothing in it fails
@@ -105,6 +107,18 @@ func (s *session) tell(ctx context.Context) {
 			return
 		case <-t.C:
 			s.opt.Progress(s.progress())
+		}
+	}
+}
+
+// watch measures how late this machine wakes up who asked for it.
+func (s *session) watch(ctx context.Context) {
+	const nap = 20 * time.Millisecond
+	for ctx.Err() == nil {
+		begin := time.Now()
+		pause(ctx, nap)
+		if late := time.Since(begin) - nap; ctx.Err() == nil {
+			s.own.add(late)
 		}
 	}
 }

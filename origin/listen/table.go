@@ -40,9 +40,9 @@ func (r *Report) writeHead(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "%s: a %s, heard for %s\n", r.URL, r.Kind, clock(r.Listened))
-	if r.FirstPlaylist > 0 {
-		fmt.Fprintf(b, "first playlist after %.0f ms, first sound after %.0f ms; live edge %s ms behind (p50/p99/max)\n\n",
-			r.FirstPlaylist.ms(), r.FirstMedia.ms(), r.Delay)
+	if r.Times.FirstPlaylist > 0 {
+		fmt.Fprintf(b, "first playlist after %.0f ms, first sound after %.0f ms; live edge %s ms behind (p50/p99/max), this machine %s ms late itself\n\n",
+			r.Times.FirstPlaylist.ms(), r.Times.FirstMedia.ms(), r.Delay, r.Times.Own)
 	}
 }
 

@@ -15,8 +15,7 @@ import (
 // words says an error of the network so that a person knows what to look at. What is
 // returned is one line.
 func words(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	var dns *net.DNSError
