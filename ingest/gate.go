@@ -146,9 +146,7 @@ func (g *Gate) open(ctx context.Context, c Claim, seat string, f decode.Format) 
 		l.stream.Close()
 		return nil, err
 	}
-	var err error
-	l.dec, err = decode.New(l.ctx, f, l.write, decode.Options{Log: g.opt.Log.With("station", c.Station, "speaker", c.Name), Registry: g.opt.Registry, Title: l.Title})
-	if err != nil {
+	if err := l.decode(f, decode.Options{Log: g.opt.Log.With("station", c.Station, "speaker", c.Name), Registry: g.opt.Registry}); err != nil {
 		l.end(err)
 		return nil, err
 	}

@@ -40,6 +40,14 @@ func newLane(ctx context.Context, p *Programme, c Claim, seat string) *Lane {
 	return l
 }
 
+// decode starts the lane's decoder, which lives as long as the lane does.
+func (l *Lane) decode(f decode.Format, opt decode.Options) error {
+	var err error
+	opt.Title = l.Title
+	l.dec, err = decode.New(l.ctx, f, l.write, opt)
+	return err
+}
+
 // Push carries one packet. It blocks while the lane holds as much as it may, so
 // that a sender that is faster than time is slowed down. [ErrClosed] and errors of
 // the decoder end the source.

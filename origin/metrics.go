@@ -23,8 +23,10 @@ const (
 var kindNames = [kinds]string{"playlist", "blocking", "multivariant", "part", "segment", "init", "page", "other"}
 
 // The statuses that the server answers, as a label; 499 is a listener that left.
-var statuses = []int{http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusBadRequest,
-	http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestedRangeNotSatisfiable, 499, http.StatusInternalServerError}
+var statuses = []int{
+	http.StatusOK, http.StatusPartialContent, http.StatusNotModified, http.StatusBadRequest,
+	http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestedRangeNotSatisfiable, 499, http.StatusInternalServerError,
+}
 
 // metrics are what the origin counts. The counters of every label are looked up
 // once, so that a request costs two additions.

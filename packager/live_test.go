@@ -6,6 +6,7 @@ import (
 	"flag"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +39,7 @@ func TestPlaylists(t *testing.T) {
 		t.Run(profile, func(t *testing.T) {
 			sink := newSinkLog(t)
 			src := &tapeSource{pos: start, samples: tone(2), marks: marks}
-			runInto(t, sink, profile, src, nil, nil)
+			runInto(t, sink, profile, src, stores{})
 			golden(t, profile+"-end", sink.objects["talk/opus-48/live.m3u8"])
 			if profile == "plain" {
 				return
@@ -158,22 +159,28 @@ func (p past) Read(_ context.Context, k packager.Key) ([]byte, error) {
 	return nil, fs.ErrNotExist
 }
 
+// stores are what a run keeps things in and finds things in; both may be nil.
+type stores struct {
+	outlet packager.Outlet
+	past   packager.Reader
+}
+
 // runInto packages src into sink.
-func runInto(t *testing.T, sink *sinkLog, profile string, src packager.Source, outlet packager.Outlet, old packager.Reader) {
+func runInto(t *testing.T, sink *sinkLog, profile string, src packager.Source, stores stores) {
 	t.Helper()
 	p, err := packager.ParseProfile(profile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := packager.Options{Station: "talk", Profile: p, Start: start, Live: sink, Past: old, Log: slog.New(slog.DiscardHandler)}
+	opt := packager.Options{Station: "talk", Profile: p, Start: start, Live: sink, Past: stores.past, Log: slog.New(slog.DiscardHandler)}
 	switch s := src.(type) {
 	case *tapeSource:
 		opt.Start = s.pos
 	case killed:
 		opt.Start = s.pos
 	}
-	if outlet != nil {
-		opt.Outlets = []packager.Outlet{outlet}
+	if stores.outlet != nil {
+		opt.Outlets = []packager.Outlet{stores.outlet}
 	}
 	pk, err := packager.New(opt)
 	if err != nil {
@@ -190,15 +197,15 @@ func runInto(t *testing.T, sink *sinkLog, profile string, src packager.Source, o
 func TestRestart(t *testing.T) {
 	sink := newSinkLog(t)
 	shop := &outlet{sink: sink}
-	runInto(t, sink, "low", killed{&tapeSource{pos: start, samples: tone(5)[:2*(4*92_160+40_000)]}}, shop, nil)
+	runInto(t, sink, "low", killed{&tapeSource{pos: start, samples: tone(5)[:2*(4*92_160+40_000)]}}, stores{outlet: shop})
 	before, err := hls.ParseMedia(sink.objects["talk/aac-48/live.m3u8"])
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored := maps(shop.kept)
+	stored := maps.Clone(shop.kept)
 	shop = &outlet{sink: sink, kept: shop.kept}
 	again := start + 7*packager.SegmentSamples
-	runInto(t, sink, "low", killed{&tapeSource{pos: again, samples: tone(3)}}, shop, past{stored})
+	runInto(t, sink, "low", killed{&tapeSource{pos: again, samples: tone(3)}}, stores{shop, past{stored}})
 	var after *hls.Media
 	for i, text := range sink.playlists("aac-48") {
 		report(t, "version", hlstest.Check(text))
@@ -235,12 +242,4 @@ func (s *sinkLog) window(rung string, m *hls.Media) []byte {
 		b = append(b, s.objects["talk/"+rung+"/"+seg.URI]...)
 	}
 	return b
-}
-
-func maps(m map[string][]byte) map[string][]byte {
-	c := make(map[string][]byte, len(m))
-	for k, v := range m {
-		c[k] = v
-	}
-	return c
 }

@@ -58,7 +58,7 @@ func (o *outlet) Send(obj packager.Object) {
 // acknowledged before, the playlist is plain, and the multivariants come last.
 func TestStoreListsWhatItHas(t *testing.T) {
 	o := &outlet{}
-	runInto(t, newSinkLog(t), "low", &tapeSource{pos: start, samples: tone(6)}, o, nil)
+	runInto(t, newSinkLog(t), "low", &tapeSource{pos: start, samples: tone(6)}, stores{outlet: o})
 	had := map[string]bool{}
 	lists := 0
 	for _, key := range o.order {
@@ -97,7 +97,7 @@ func TestStoreListsWhatItHas(t *testing.T) {
 func TestStoreLosesASegment(t *testing.T) {
 	lost := packager.MSN(start) + 2
 	o := &outlet{lose: func(k packager.Key) bool { return k.Kind == packager.Segment && k.MSN == lost }}
-	runInto(t, newSinkLog(t), "low", &tapeSource{pos: start, samples: tone(9)}, o, nil)
+	runInto(t, newSinkLog(t), "low", &tapeSource{pos: start, samples: tone(9)}, stores{outlet: o})
 	for _, text := range o.lists {
 		m, err := hls.ParseMedia(text)
 		if err != nil {

@@ -45,15 +45,15 @@ func (r rates) measure(name string, bytes int) {
 // changed brings what is declared up to date where it no longer fits, and reports
 // whether anything was.
 func (r rates) changed() bool {
-	any := false
+	again := false
 	for _, m := range r {
 		if m.stale {
 			m.bandwidth = max(m.bandwidth, roundUp(m.peak))
 			m.declared = min(roundUp(m.average), m.bandwidth)
-			m.stale, any = false, true
+			m.stale, again = false, true
 		}
 	}
-	return any
+	return again
 }
 
 // roundUp rounds to whole kbit/s, so that a declared figure stays.

@@ -60,8 +60,7 @@ func collectKeys(t reflect.Type, keys map[string]bool) {
 	case reflect.Slice, reflect.Pointer:
 		collectKeys(t.Elem(), keys)
 	case reflect.Struct:
-		for i := range t.NumField() {
-			f := t.Field(i)
+		for f := range t.Fields() {
 			keys[f.Tag.Get("yaml")] = true
 			collectKeys(f.Type, keys)
 		}

@@ -34,7 +34,7 @@ func openHolds(ctx context.Context, stations []StationConfig) ([]*hold.Loop, err
 
 // readSound decodes a sound file of the operator's, as far as a hold may be long.
 func readSound(ctx context.Context, path string) ([]float32, error) {
-	longest := fmt.Sprintf("%.3f", (hold.Longest).Seconds())
+	longest := fmt.Sprintf("%.3f", hold.Longest.Seconds())
 	cmd := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-nostdin", "-v", "error", "-protocol_whitelist", "file",
 		"-t", longest, "-i", "file:"+path, "-map", "0:a:0", "-f", "f32le", "-ac", "2", "-ar", "48000", "pipe:1")
 	var complaint bytes.Buffer

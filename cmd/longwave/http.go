@@ -31,22 +31,22 @@ func newRegistry() *prometheus.Registry {
 }
 
 // openListeners opens the ports and mounts what answers there.
-func (n *node) openListeners() error {
+func (n *node) openListeners(ctx context.Context) error {
 	audience, err := n.audience()
 	if err != nil {
 		return err
 	}
-	if err := n.listen(n.cfg.Listen, audience, "--listen"); err != nil {
+	if err := n.listen(ctx, n.cfg.Listen, audience, "--listen"); err != nil {
 		return err
 	}
 	if n.cfg.Metrics == "off" {
 		return nil
 	}
-	return n.listen(n.cfg.Metrics, n.operator(), "--metrics")
+	return n.listen(ctx, n.cfg.Metrics, n.operator(), "--metrics")
 }
 
-func (n *node) listen(addr string, h http.Handler, flag string) error {
-	l, err := net.Listen("tcp", addr)
+func (n *node) listen(ctx context.Context, addr string, h http.Handler, flag string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE):

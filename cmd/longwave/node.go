@@ -67,7 +67,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (*node, error) {
 	if err := n.openStations(ctx); err != nil {
 		return nil, err
 	}
-	if err := n.openListeners(); err != nil {
+	if err := n.openListeners(ctx); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -139,7 +139,7 @@ func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
 	services, endServices := context.WithCancel(ctx)
 	defer endServices()
 	group, services := errgroup.WithContext(services)
-	n.start(group, services)
+	n.start(services, group)
 
 	media, onAir := errgroup.WithContext(services)
 	for _, s := range n.stations {
@@ -166,7 +166,7 @@ func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
 }
 
 // start runs what serves the programmes.
-func (n *node) start(group *errgroup.Group, ctx context.Context) {
+func (n *node) start(ctx context.Context, group *errgroup.Group) {
 	for _, q := range n.storage.queues {
 		group.Go(func() error { return q.Run(ctx) })
 	}

@@ -48,14 +48,14 @@ type pushed struct {
 // startTone pushes the tone with ffmpeg as Opus.
 func startTone(t *testing.T, n *systemtest.Node, station string, length time.Duration) *pushed {
 	t.Helper()
-	return push(t, n, icecasttest.Source{
+	return push(t, icecasttest.Source{
 		Client: icecasttest.FFmpeg, Codec: icecasttest.Opus, URL: n.URL + "/ice/" + station,
 		Token: n.Token(station, "--name", "Tone"), File: toneFile(t, length), Duration: length,
 	})
 }
 
 // push runs a broadcaster's client.
-func push(t *testing.T, _ *systemtest.Node, s icecasttest.Source) *pushed {
+func push(t *testing.T, s icecasttest.Source) *pushed {
 	t.Helper()
 	p := &pushed{t: t, length: s.Duration, from: now(), err: make(chan error, 1)}
 	go func() { p.err <- icecasttest.Push(t.Context(), t, s) }()

@@ -23,7 +23,7 @@ func (c Clock) Now() Pos { return c.pos + Samples(time.Since(c.start)) }
 
 // Until returns how long it is until p; it is negative when p has passed.
 func (c Clock) Until(p Pos) time.Duration {
-	return c.start.Add(Duration(p - c.pos)).Sub(time.Now())
+	return time.Until(c.start.Add(Duration(p - c.pos)))
 }
 
 // Wall returns the instant of p on this clock: the wall clock as it was at the

@@ -58,6 +58,7 @@ func (l *reel) segment(ctx context.Context, j job) {
 	if j.s.Map != l.init && j.s.Map.URI != "" {
 		l.open(ctx, j.s.Map)
 	}
+	l.r.foreign.Store(j.s.Map.URI == "")
 	a, err := l.r.fetchMedia(ctx, classSegment, file{j.s.URI, j.s.ByteRange})
 	if ctx.Err() != nil {
 		return

@@ -34,11 +34,12 @@ type rendition struct {
 	player   player
 	feed     feed
 	reel     reel
-	delay    sketch    // of the live edge; the goroutine that reads the playlist has it
-	loadedAt time.Time // when the newest version came
-	fails    int       // loads that failed in a row
-	moved    bool      // the live edge has been seen to move
-	blocking bool      // it is followed by blocking reloads
+	delay    sketch      // of the live edge; the goroutine that reads the playlist has it
+	loadedAt time.Time   // when the newest version came
+	fails    int         // loads that failed in a row
+	moved    bool        // the live edge has been seen to move
+	blocking bool        // it is followed by blocking reloads
+	foreign  atomic.Bool // segments are not fragmented MP4
 }
 
 // A version is a playlist and when it came.

@@ -82,7 +82,7 @@ func SetHeaders(h http.Header) {
 
 // acceptsGzip reads an Accept-Encoding header (RFC 9110 section 12.5.3).
 func acceptsGzip(header string) bool {
-	for _, item := range strings.Split(header, ",") {
+	for item := range strings.SplitSeq(header, ",") {
 		coding, params, _ := strings.Cut(item, ";")
 		coding = strings.ToLower(strings.TrimSpace(coding))
 		if coding != "gzip" && coding != "*" {

@@ -261,8 +261,8 @@ func (l *line) together(m *hls.Media, body []byte) {
 	if got, err := hls.ParseMedia(body); err != nil || got.Skip.Segments > 0 {
 		return
 	}
-	if m.PartTarget > 0 && m.Last().Part < 0 {
-		return // before the first part
+	if m.PartTarget > 0 && !slices.ContainsFunc(m.Segments, func(s hls.Segment) bool { return len(s.Parts) > 0 }) {
+		return // before the first segment of this run
 	}
 	set := l.sets[m.Last()]
 	if set == nil {

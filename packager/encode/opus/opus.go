@@ -85,7 +85,7 @@ func (c *Coder) Encode(samples []float32) ([]byte, error) {
 	n := C.opus_encode_float(c.enc, (*C.float)(unsafe.Pointer(&samples[0])), pcm.FrameSamples,
 		(*C.uchar)(&c.out[0]), C.opus_int32(len(c.out)))
 	if n < 0 {
-		return nil, fmt.Errorf("opus: encode: %w", opusError(C.int(n)))
+		return nil, fmt.Errorf("opus: encode: %w", opusError(n))
 	}
 	return c.out[:n], nil
 }
