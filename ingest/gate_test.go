@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"longwave/ingest"
 	"longwave/ingest/decode"
 	"longwave/ingest/pcm"
@@ -194,12 +196,13 @@ func TestSpeakersAreSummedAndMarked(t *testing.T) {
 		if err := errors.Join(<-endA, <-endB); err != nil {
 			t.Error(err)
 		}
-		var said []string
+		said := map[pcm.MarkKind][]string{}
 		for _, m := range d.marks {
-			said = append(said, m.Text)
+			said[m.Kind] = append(said[m.Kind], m.Text)
 		}
-		if got := strings.Join(said, ", "); got != "hold, Two voices, live, hold" {
-			t.Errorf("marks: %s", got)
+		want := map[pcm.MarkKind][]string{pcm.MarkState: {"hold", "live", "hold"}, pcm.MarkTitle: {"Two voices"}}
+		if diff := cmp.Diff(want, said); diff != "" {
+			t.Errorf("marks: %s", diff)
 		}
 	})
 }
