@@ -8,13 +8,13 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"longwave/ingest"
+	"longwave/ingest/decode/ffmpeg"
 	"longwave/ingest/file"
 	"longwave/ingest/icecast"
 	"longwave/ingest/pcm"
@@ -51,10 +51,11 @@ type station struct {
 // air.
 func newNode(ctx context.Context, cfg Config, log *slog.Logger) (*node, error) {
 	n := &node{cfg: cfg, log: log, registry: newRegistry(), live: origin.NewLive()}
-	if _, err := exec.LookPath("ffmpeg"); err != nil {
-		return nil, usageError{errors.New("ffmpeg is not installed, and most sources cannot be decoded without: apt install ffmpeg")}
+	version, level, err := ffmpeg.Version(ctx, ffmpeg.Options{Log: log})
+	if err != nil {
+		return nil, usageError{fmt.Errorf("most sources cannot be decoded without ffmpeg (apt install ffmpeg): %w", err)}
 	}
-	var err error
+	log.Info("decoder", "ffmpeg", version, "sandbox", level.String())
 	if n.lock, err = lockData(cfg.Data); err != nil {
 		return nil, err
 	}
