@@ -103,7 +103,7 @@ func (f *feed) take(ctx context.Context, m *hls.Media) {
 		}
 		s := &m.Segments[f.cursor.MSN-m.FirstMSN()]
 		f.takeParts(ctx, s)
-		f.close(s, m.TargetDuration)
+		f.close(ctx, s, m)
 	}
 }
 
@@ -179,12 +179,12 @@ func (f *feed) drip(a *answer, p hls.Part) {
 }
 
 // close hands a complete segment to the reel.
-func (f *feed) close(s *hls.Segment, target time.Duration) {
+func (f *feed) close(ctx context.Context, s *hls.Segment, m *hls.Media) {
 	msn := f.cursor.MSN
 	if s.Discontinuity {
 		f.tags++
 	}
-	j := job{msn: msn, s: *s, target: target, begin: f.line.begin(msn), anew: f.anew}
+	j := job{msn: msn, s: *s, target: m.TargetDuration, begin: f.line.begin(msn), anew: f.anew}
 	if n := len(s.Parts); f.whole && n > 0 && len(f.parts) == n {
 		j.parts = f.parts
 	}
@@ -194,14 +194,28 @@ func (f *feed) close(s *hls.Segment, target time.Duration) {
 		f.next(msn + 1)
 		return
 	}
+	f.anew = !f.send(ctx, j, m.EndList)
+	f.next(msn + 1)
+}
+
+// send gives a segment to the reel. The end of a stream can wait; its live edge
+// cannot.
+func (f *feed) send(ctx context.Context, j job, patient bool) bool {
 	select {
 	case f.r.reel.jobs <- j:
-		f.anew = false
-	default: // this machine or its network is slower than the stream
-		f.r.s.ledger.note("segments came faster than they could be read here: some were not judged")
-		f.anew = true
+		return true
+	default:
 	}
-	f.next(msn + 1)
+	if !patient { // this machine or its network is slower than the stream
+		f.r.s.ledger.note("segments came faster than they could be read here: some were not judged")
+		return false
+	}
+	select {
+	case f.r.reel.jobs <- j:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // ask requests the part that m hints at, before it exists (section 6.2.6).

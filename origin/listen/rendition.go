@@ -37,7 +37,6 @@ type rendition struct {
 	delay    sketch      // of the live edge; the goroutine that reads the playlist has it
 	loadedAt time.Time   // when the newest version came
 	fails    int         // loads that failed in a row
-	moved    bool        // the live edge has been seen to move
 	blocking bool        // it is followed by blocking reloads
 	foreign  atomic.Bool // segments are not fragmented MP4
 }
@@ -223,7 +222,6 @@ func (r *rendition) take(a *answer, d hls.Directives, old, m *hls.Media) bool {
 	r.blocking = m.Control.CanBlockReload
 	r.s.first(&r.s.firstPlaylist, a.done)
 	changed := old != nil && (m.Last().Compare(old.Last()) > 0 || m.OpenMSN() > old.OpenMSN())
-	r.moved = r.moved || changed
 	// Only an answer that was waited for tells when something was published.
 	waited := d.Blocking && m.Contains(d.At) && a.wait() >= 2*time.Millisecond
 	if date, ok := newestDate(m); ok && changed && (waited || !r.blocking) {

@@ -15,8 +15,9 @@ import (
 	"longwave/packager/hls/hlstest"
 )
 
-// A Sound is the level of what was decoded, in dBFS (a full-scale square wave is 0,
-// nothing at all -120), and its silences.
+// A Sound is the level of what was decoded, in dBFS, and its silences. A full-scale
+// square wave in one channel is 0, nothing at all -120; the power of channels is
+// added, as R 128 does.
 type Sound struct {
 	Decoded Millis  `json:"decoded_ms"`
 	Median  float64 `json:"median_dbfs"` // RMS of 400 ms, the median of all
@@ -158,7 +159,7 @@ func (m *meter) read(r io.Reader) {
 			v := float64(math.Float32frombits(binary.LittleEndian.Uint32(buf[i:])))
 			energy += v * v
 		}
-		m.add(energy / blockLen)
+		m.add(energy / (blockLen / 2))
 	}
 }
 

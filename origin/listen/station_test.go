@@ -190,6 +190,7 @@ type station struct {
 	put func(o *packager.Object) bool
 	// serve stands before the origin. nil: nothing does.
 	serve func(http.ResponseWriter, *http.Request, http.Handler)
+	aired chan struct{} // closed when the whole tape is on
 }
 
 const page = `<!doctype html><title>talk</title><section data-index="index.m3u8" data-opus='opus.m3u8'></section><a href="index.m3u8">other players</a>`
@@ -201,7 +202,9 @@ func (s *station) start(t *testing.T) *http.Transport {
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup
 	done.Go(func() { _ = live.Run(ctx) })
+	s.aired = make(chan struct{})
 	done.Go(func() {
+		defer close(s.aired)
 		for _, r := range s.tape {
 			if wait := time.Until(r.at); wait > 0 {
 				select {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"syscall"
@@ -39,7 +40,7 @@ func words(err error) error {
 		return errors.New("the certificate is for another name")
 	case errors.As(err, &invalid):
 		return fmt.Errorf("the certificate is not valid: %w", invalid)
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return errors.New("the server does not speak TLS there: try http instead of https")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return errors.New("no answer in time")
