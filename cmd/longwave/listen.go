@@ -52,16 +52,19 @@ func (c *listenCmd) listen(ctx context.Context, out io.Writer, progress *os.File
 	}
 	report, err := l.Run(ctx)
 	p.end()
-	if errors.Is(err, listen.ErrOptions) {
+	switch {
+	case errors.Is(err, listen.ErrOptions):
 		return usageError{err}
+	case err != nil && !c.JSON: // there is nothing to report
+		return err
 	}
-	if err := c.print(out, &report); err != nil {
-		return fmt.Errorf("print the report: %w", err)
+	if failed := c.print(out, &report); failed != nil {
+		return fmt.Errorf("print the report: %w", failed)
 	}
-	if err != nil || report.Failed(c.Strict) {
+	if err == nil && report.Failed(c.Strict) {
 		return errSaid
 	}
-	return nil
+	return err
 }
 
 func (c *listenCmd) print(w io.Writer, r *listen.Report) error {

@@ -387,6 +387,16 @@ var faults = map[string]struct {
 		}},
 		rules: "bandwidth-exceeded", only: true, failed: true,
 	},
+	"average": {
+		station: station{put: func(o *packager.Object) bool {
+			if o.Key.Kind == packager.Multivariant {
+				o.Data = reBandwidth.ReplaceAll(o.Data, []byte("BANDWIDTH=99000,AVERAGE-BANDWIDTH=20000"))
+			}
+			return true
+		}},
+		opt:   listen.Options{Renditions: []string{"opus-24"}, For: 75 * time.Second},
+		rules: "average-exceeded", only: true,
+	},
 	"gzip for everybody": {
 		station: station{serve: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if isPlaylist(r) {

@@ -109,6 +109,9 @@ func (s *session) report(stopped time.Time) Report {
 	return rep
 }
 
+// longTime is from when on an average says something.
+const longTime = time.Minute
+
 // heard puts together what is known of a rendition, and applies the rules about the
 // whole of it.
 func (r *rendition) heard(stopped time.Time) Heard {
@@ -135,6 +138,9 @@ func (r *rendition) heard(stopped time.Time) Heard {
 	h.Gaps.Late = r.s.ledger.count("part-late", r.name) + r.s.ledger.count("segment-late", r.name)
 	if h.Rates.Declared > 0 && h.Rates.Peak > h.Rates.Declared {
 		r.found(broken("bandwidth-exceeded", "%d bit/s were measured, BANDWIDTH is %d", h.Rates.Peak, h.Rates.Declared))
+	}
+	if avg := h.Rates.DeclaredAverage; avg > 0 && r.reel.rate.length > longTime && h.Rates.Average*10 > avg*11 {
+		r.found(broken("average-exceeded", "%d bit/s were measured, AVERAGE-BANDWIDTH is %d", h.Rates.Average, avg))
 	}
 	const future, old = -500 * time.Millisecond, 5 * time.Minute
 	if d := time.Duration(h.Delay.P50); h.Delay.Samples > 0 && (d < future || d > old) {

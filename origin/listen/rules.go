@@ -28,6 +28,7 @@ var rules = []hlstest.Rule{
 	{Name: "http-head", Section: "RFC 9110 9.3.2", Severity: hlstest.Should, Scope: hlstest.HTTP, Says: "HEAD is answered with the header of GET and no body"},
 	{Name: "http-preflight", Section: "-", Severity: hlstest.Should, Scope: hlstest.HTTP, Says: "OPTIONS tells pages of every origin that they may read"},
 	{Name: "bandwidth-exceeded", Section: "4.1, 4.4.6.2", Severity: hlstest.Must, Scope: hlstest.Multivariant, Says: "BANDWIDTH is at least the bit rate of any run of 0.5 to 1.5 target durations"},
+	{Name: "average-exceeded", Section: "A (bit rates)", Severity: hlstest.Should, Scope: hlstest.Multivariant, Says: "over a long time segments have at most 110 % of AVERAGE-BANDWIDTH"},
 	{Name: "format-unknown", Section: "-", Severity: hlstest.Should, Scope: hlstest.Bytes, Says: "segments are fragmented MP4: others are not judged here"},
 	{Name: "silence", Section: "-", Severity: hlstest.Should, Scope: hlstest.Bytes, Says: "a programme is not silent for five seconds"},
 	{Name: "undecodable", Section: "-", Severity: hlstest.Must, Scope: hlstest.Bytes, Says: "ffmpeg decodes the sound without a complaint"},
