@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"longwave/packager"
+	"longwave/packager/hls"
 )
 
 func TestParseWrk(t *testing.T) {
@@ -170,5 +174,87 @@ func TestChoose(t *testing.T) {
 	}
 	if _, err := choose("start,nothing"); err == nil || !strings.Contains(err.Error(), `"nothing"`) {
 		t.Errorf("an unknown group: %v", err)
+	}
+}
+
+func TestParseBenchmarks(t *testing.T) {
+	const text = `goos: linux
+pkg: longwave/ingest/mix
+cpu: AMD EPYC
+BenchmarkMix/8_lanes-2         	   12345	     98765 ns/op	      16 B/op	       1 allocs/op
+BenchmarkOwn 	 10	 0.5 ns/op	 2.17 B/published-B
+PASS
+ok  	longwave/ingest/mix	1.2s
+`
+	want := []benchmark{
+		{"ingest/mix Mix/8 lanes", map[string]float64{"ns/op": 98765, "B/op": 16, "allocs/op": 1}},
+		{"ingest/mix Own", map[string]float64{"ns/op": 0.5, "B/published-B": 2.17}},
+	}
+	if diff := cmp.Diff(want, parseBenchmarks(text), cmp.AllowUnexported(benchmark{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFFmpegArguments(t *testing.T) {
+	got := strings.Join(ffmpegArguments(packager.DefaultLadder()[2:4], "in.wav", "fast"), " ")
+	for _, want := range []string{
+		"-re -stream_loop -1 -i in.wav",
+		"-map 0:a -ac:a:0 2 -b:a:0 96000 -c:a:0 libopus",
+		"-map 0:a -ac:a:1 1 -b:a:1 48000 -c:a:1 aac -aac_coder:a:1 fast",
+		"-var_stream_map a:0 a:1 ",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q lacks %q", got, want)
+		}
+	}
+}
+
+func TestNewestEnd(t *testing.T) {
+	start := time.Date(2026, 11, 20, 20, 0, 0, 0, time.UTC)
+	part := hls.Part{Duration: 320*time.Millisecond - 10*time.Microsecond}
+	whole := hls.Segment{PDT: start, Duration: 1920*time.Millisecond - 10*time.Microsecond}
+	open := hls.Segment{PDT: start.Add(1920 * time.Millisecond), Parts: []hls.Part{part, part}}
+	for name, tt := range map[string]struct {
+		m    hls.Media
+		want time.Duration
+	}{
+		"parts of an open segment": {hls.Media{Segments: []hls.Segment{whole}, Open: open}, 2560 * time.Millisecond},
+		"a whole segment":          {hls.Media{Segments: []hls.Segment{whole}}, 1920 * time.Millisecond},
+	} {
+		if got := newestEnd(&tt.m).Sub(start); got != tt.want {
+			t.Errorf("%s: ends after %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+// TestReport: what is not a figure must not look like one, and it all fits JSON.
+func TestReport(t *testing.T) {
+	b := &bench{group: "a group"}
+	b.reportEdge("low", []edge{{"opus-24", []float64{5, 6, 7}}, {"aac-48", []float64{60, 62, 142.67}}}, load{Others: 10})
+	want := []figure{
+		{Group: "a group", Value: 19.3, Unit: "ms", Target: new(30.0), load: load{Others: 10}},
+		{Group: "a group", Value: 100, Unit: "ms", Target: new(100.0), load: load{Others: 10}},
+	}
+	if diff := cmp.Diff(want, b.report.Figures, cmp.AllowUnexported(figure{}), cmpopts.IgnoreFields(figure{}, "Name", "Notes")); diff != "" {
+		t.Error(diff)
+	}
+	dir := t.TempDir()
+	path, err := b.report.save(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, filepath.Join(dir, "latest.json")} {
+		text, err := os.ReadFile(name)
+		if err != nil || !bytes.Contains(text, []byte(`"others_percent": 10`)) {
+			t.Errorf("%s, %v:\n%s", name, err, text)
+		}
+	}
+	b.report.Failures = []string{"low: no browser"}
+	var table strings.Builder
+	b.report.table(&table)
+	for _, want := range []string{"19.3 ms", "<= 30", "reached", "2 targets reached, 0 missed", "not measured: low: no browser"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("the table lacks %q:\n%s", want, table.String())
+		}
 	}
 }

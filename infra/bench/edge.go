@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -41,6 +43,9 @@ func (n *node) follow(ctx context.Context, span time.Duration) ([]edge, error) {
 					e.delays = append(e.delays, millis(at.Sub(newestEnd(m))))
 				}
 			}
+			if err == nil && len(e.delays) == 0 {
+				err = errors.New("no blocking reload was answered")
+			}
 			return err
 		})
 	}
@@ -74,17 +79,12 @@ func codecDelay(rendition string) time.Duration {
 
 // reportEdge enters the worst rendition, and says what each one had.
 func (b *bench) reportEdge(profile string, edges []edge, ld load) {
-	var p50, p99 float64
+	p50, p99 := math.Inf(-1), math.Inf(-1)
 	var notes []string
-	for i, e := range edges {
+	for _, e := range edges {
 		own := millis(codecDelay(e.rendition))
 		mid, late := percentile(e.delays, 50), percentile(e.delays, 99)
-		if i == 0 || mid-own > p50 {
-			p50 = mid - own
-		}
-		if i == 0 || late-own > p99 {
-			p99 = late - own
-		}
+		p50, p99 = max(p50, mid-own), max(p99, late-own)
 		notes = append(notes, fmt.Sprintf("%s %.1f/%.1f", e.rendition, mid, late))
 	}
 	name := "live edge, profile " + profile + ", beyond the encoder: "

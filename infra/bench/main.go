@@ -41,6 +41,7 @@ var groups = []group{
 	{"requests", "CPU a request, beside nginx and a bare net/http server", measureRequests},
 	{"waiting", "10,000 listeners in blocking reloads", measureWaiting},
 	{"ladder", "CPU of the default ladder, beside ffmpeg", measureLadder},
+	{"frames", "the 20 ms path and what it is made of, as Go benchmarks", measureFrames},
 	{"low", "mouth to ear, live edge and memory with profile low", measureLow},
 	{"fast", "mouth to ear, live edge and memory with profile fast", measureFast},
 }
