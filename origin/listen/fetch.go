@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"longwave/packager/hls"
@@ -113,7 +114,8 @@ var errLate = errors.New("late")
 // once makes one request.
 func (f *fetcher) once(ctx context.Context, r request) (answer, error) {
 	a := answer{url: r.url}
-	trace := &httptrace.ClientTrace{GotFirstResponseByte: func() { a.first = time.Now() }}
+	var first atomic.Pointer[time.Time] // a request that was left may still set it
+	trace := &httptrace.ClientTrace{GotFirstResponseByte: func() { now := time.Now(); first.Store(&now) }}
 	method := r.method
 	if method == "" {
 		method = http.MethodGet
@@ -129,8 +131,9 @@ func (f *fetcher) once(ctx context.Context, r request) (answer, error) {
 		return a, words(err)
 	}
 	defer resp.Body.Close()
-	if a.first.IsZero() { // a transport without traces
-		a.first = time.Now()
+	a.first = time.Now()
+	if at := first.Load(); at != nil { // not every transport traces
+		a.first = *at
 	}
 	a.status, a.header = resp.StatusCode, resp.Header
 	if resp.ContentLength >= 0 { // net/http takes it out of the header of an answer to HEAD over HTTP/2

@@ -115,13 +115,16 @@ var (
 	tapes   = map[string]tape{}
 )
 
-// tapeOf returns a tape of a minute and a half.
+// lengths are those of the tapes: what the longest test needs.
+var lengths = map[string]time.Duration{"fast": 50 * time.Second, "low": 90 * time.Second, "calm": 50 * time.Second, "plain": 67 * time.Second}
+
+// tapeOf returns a tape of a profile.
 func tapeOf(t *testing.T, profile string) tape {
 	t.Helper()
 	tapesMu.Lock()
 	defer tapesMu.Unlock()
 	if tapes[profile] == nil {
-		tapes[profile] = record(t, profile, 90*time.Second, "aac-48", "opus-24")
+		tapes[profile] = record(t, profile, lengths[profile], "aac-48", "opus-24")
 	}
 	return tapes[profile]
 }
