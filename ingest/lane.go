@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,9 @@ type Lane struct {
 	ctx       context.Context //nolint:containedctx // lives as long as the lane does
 	cancel    context.CancelCauseFunc
 	ending    sync.Once
+
+	mu     sync.Mutex
+	titles []title // not heard yet; guarded by mu
 }
 
 // buffers are what transports need ahead that are no network: a file is read as fast
@@ -65,8 +69,42 @@ func (l *Lane) Push(p Packet) error {
 // write takes samples from the decoder.
 func (l *Lane) write(samples []float32) error { return l.stream.Write(l.ctx, samples) }
 
-// Title says what is on air now.
-func (l *Lane) Title(s string) { l.programme.setTitle(s) }
+// Title says what the sound that is pushed from now on is. The programme is told when
+// that sound is heard.
+func (l *Lane) Title(s string) {
+	at := l.stream.State().Written
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.titles) == mostTitles {
+		l.titles = slices.Delete(l.titles, 0, 1)
+	}
+	l.titles = append(l.titles, title{at, s})
+}
+
+// A title holds from a sample of the lane on.
+type title struct {
+	at   int64
+	text string
+}
+
+// mostTitles is how many titles may wait to be heard.
+const mostTitles = 64
+
+// due returns the newest title whose sound is heard.
+func (l *Lane) due() (text string, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.titles) == 0 {
+		return "", false
+	}
+	s := l.stream.State()
+	heard := s.Written - int64(s.Level)
+	for len(l.titles) > 0 && l.titles[0].at <= heard {
+		text, ok = l.titles[0].text, true
+		l.titles = slices.Delete(l.titles, 0, 1)
+	}
+	return text, ok
+}
 
 // Close ends the source: what was pushed is still played. It returns the error of
 // a decoder that failed at the last moment.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -44,8 +43,6 @@ type Programme struct {
 	dead  mix.DeadAir
 
 	seats seats
-	mu    sync.Mutex
-	title string // guarded by mu
 }
 
 // NewProgramme returns a programme that plays its hold until somebody speaks.
@@ -91,10 +88,7 @@ func (p *Programme) mark(r mix.Report) []pcm.Mark {
 		p.logDeadAir(r.DeadAir)
 		p.dead = r.DeadAir
 	}
-	p.mu.Lock()
-	title := p.title
-	p.mu.Unlock()
-	if title != p.told {
+	if title, ok := p.seats.title(); ok && title != p.told {
 		p.told = title
 		p.marks = append(p.marks, pcm.Mark{Pos: p.pos, Kind: pcm.MarkTitle, Text: title})
 	}
@@ -130,12 +124,6 @@ func (p *Programme) remove(l *Lane) {
 	s := l.stream.State()
 	p.opt.Log.Info("lane closed", "speaker", l.claim.Name, "transport", l.claim.Transport,
 		"played", pcm.Duration(pcm.Pos(s.Played)), "underruns", s.Underruns, "skipped", pcm.Duration(pcm.Pos(s.Skipped)))
-}
-
-func (p *Programme) setTitle(s string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.title = s
 }
 
 // Close ends every lane and admits nobody any more. Next plays what they hold, for

@@ -63,6 +63,18 @@ func (s *seats) sweep(remove func(*Lane)) bool {
 	return !s.closed.IsZero() && (len(s.lanes)+len(s.old) == 0 || time.Since(s.closed) > drainTime)
 }
 
+// title returns the title of sound that has just come to be heard.
+func (s *seats) title() (text string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.lanes {
+		if t, due := l.due(); due {
+			text, ok = t, true
+		}
+	}
+	return text, ok
+}
+
 // close ends every lane and lets nobody in any more.
 func (s *seats) close() {
 	s.mu.Lock()

@@ -55,7 +55,8 @@ func (s *Server) Routes(r chi.Router, station string) {
 		r.MethodFunc(method, "/"+station+"/{file}", s.serveList)
 		r.MethodFunc(method, "/"+station+"/{rendition}/{file}", s.serveRendition)
 	}
-	r.MethodFunc(http.MethodOptions, "/"+station+"/*", preflight)
+	r.MethodFunc(http.MethodOptions, "/"+station+"/{file}", preflight)
+	r.MethodFunc(http.MethodOptions, "/"+station+"/{rendition}/{file}", preflight)
 }
 
 // serveRendition answers for playlists, parts, segments and init segments.

@@ -3,6 +3,7 @@ package packager
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"longwave/ingest/pcm"
@@ -28,7 +29,10 @@ type span struct {
 }
 
 // A logbook holds the marks that playlists still tell of.
-type logbook struct{ spans []span }
+type logbook struct {
+	spans []span
+	fresh bool // something was noted that the stores' playlists do not tell yet
+}
 
 // note enters a mark.
 func (l *logbook) note(m pcm.Mark) {
@@ -41,6 +45,7 @@ func (l *logbook) note(m pcm.Mark) {
 			s.end = max(m.Pos, s.Pos+1)
 		}
 	}
+	l.fresh = true
 	if m.Kind == pcm.MarkSpeaker && m.Text == "" { // stopped: the end is all there is to say
 		return
 	}
@@ -58,6 +63,52 @@ func (l *logbook) since(pos pcm.Pos) []hls.DateRange {
 		ranges[i] = s.dateRange()
 	}
 	return ranges
+}
+
+// recall enters what the playlist of an earlier run told, which ended at pos: a range
+// may not go while its time is listed (rfc8216bis section 6.2.1). Nobody of that run
+// still speaks.
+func (l *logbook) recall(ranges []hls.DateRange, pos pcm.Pos) {
+	for _, d := range ranges {
+		m, ok := parseMark(d)
+		if !ok {
+			continue
+		}
+		l.note(m)
+		if m.Kind == pcm.MarkSpeaker {
+			end := pos
+			if d.HasDuration {
+				end = m.Pos + pcm.Samples(d.Duration)
+			}
+			l.spans[len(l.spans)-1].end = max(end, m.Pos+1)
+		}
+	}
+}
+
+// parseMark is the inverse of [span.dateRange].
+func parseMark(d hls.DateRange) (pcm.Mark, bool) {
+	pos, err := strconv.ParseInt(d.ID[strings.LastIndexByte(d.ID, '-')+1:], 10, 64)
+	m := pcm.Mark{Pos: pcm.Pos(pos)}
+	switch d.Class {
+	case ClassOnAir:
+		m.Kind = pcm.MarkState
+	case ClassTitle:
+		m.Kind = pcm.MarkTitle
+	case ClassChapter:
+		m.Kind = pcm.MarkChapter
+	case ClassSpeaker:
+		m.Kind = pcm.MarkSpeaker
+	default:
+		return m, false
+	}
+	for _, a := range d.Attrs {
+		if a.Name == "X-SPEAKER-ID" {
+			m.ID = a.Value
+		} else {
+			m.Text = a.Value
+		}
+	}
+	return m, err == nil && m.Text != ""
 }
 
 func (s span) dateRange() hls.DateRange {

@@ -18,6 +18,9 @@ type Source interface {
 type Object struct {
 	Key  Key
 	Data []byte // never changed once the object was handed on
+	// Filler is near-silence in the place of a missed segment: it can be made again,
+	// so it may come after everything else.
+	Filler bool
 }
 
 // A Sink takes finished objects: a store, an origin's live window.

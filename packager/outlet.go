@@ -18,8 +18,9 @@ type Outlet interface {
 
 // An Ack says that an object is kept, or that it was given up.
 type Ack struct {
-	Key Key
-	Err error // why it was given up
+	Key    Key
+	Err    error // why it was given up
+	Filler bool  // as in the object
 }
 
 // A Reader reads what a store kept.

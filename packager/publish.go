@@ -15,6 +15,7 @@ const keepWait = 20 * time.Millisecond
 // publish puts the parts of this round, then what names them.
 func (p *Packager) publish(ctx context.Context) {
 	p.closeSegments(ctx, true)
+	p.keepMarks()
 	for _, f := range p.done {
 		if f.chunk.segment == nil {
 			continue
@@ -95,6 +96,23 @@ func (p *Packager) collect() {
 				p.acknowledge(s, a)
 			default:
 				more = false
+			}
+		}
+	}
+}
+
+// keepMarks has the local stores' playlists tell what was noted before listeners are
+// told, so that it is still told after a restart. Other stores hear of it with the
+// next segment: some take one version of an object a second.
+func (p *Packager) keepMarks() {
+	if !p.marks.fresh {
+		return
+	}
+	p.marks.fresh = false
+	for _, s := range p.outlets {
+		if s.outlet.Local() && s.opened {
+			for i, w := range p.windows {
+				p.sendPlaylist(s, i, w)
 			}
 		}
 	}

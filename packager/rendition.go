@@ -155,6 +155,7 @@ func (r *rendition) cut(start, length pcm.Pos) chunk {
 	r.out.segment = cmaf.Part{
 		Sequence: uint32(msn*int64(r.parts) + int64(part)),
 		Pos:      start,
+		Duration: uint32(r.format.FrameSamples),
 		Sizes:    r.out.sizes,
 		Data:     r.out.data,
 		First:    part == 0,

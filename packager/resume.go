@@ -52,7 +52,7 @@ func (p *Packager) resumeWindow(ctx context.Context, w *window) error {
 		}
 		data := append([]byte(nil), filler...)
 		cmaf.Move(data, SegmentPos(msn), uint32(msn*int64(w.rend.parts)))
-		o := Object{Key: p.key(w, Key{Kind: Segment, MSN: msn}), Data: data}
+		o := Object{Key: p.key(w, Key{Kind: Segment, MSN: msn}), Data: data, Filler: true}
 		p.putLive(ctx, o)
 		w.add(w.rend.hash)
 		for _, s := range p.outlets {
@@ -110,6 +110,9 @@ func (p *Packager) readPast(ctx context.Context, w *window) map[int64]string {
 			past[m.MediaSequence+int64(i)] = hash
 		}
 		after = m.OpenMSN()
+		if w == p.windows[0] { // it stands in every rendition's playlist
+			p.marks.recall(m.DateRanges, SegmentPos(after))
+		}
 	}
 	for msn := max(w.first, after); msn < MSN(p.opt.Start); msn++ {
 		if _, err := p.opt.Past.Read(ctx, p.key(w, Key{Kind: Segment, MSN: msn})); err == nil {

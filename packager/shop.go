@@ -23,7 +23,7 @@ func newShop(o Outlet, windows []*window) *shop {
 
 func (s *shop) send(o Object) {
 	s.pending++
-	if o.Key.Kind == Segment {
+	if o.Key.Kind == Segment && !o.Filler {
 		s.media++
 	}
 	s.outlet.Send(o)
@@ -34,7 +34,7 @@ func (s *shop) send(o Object) {
 // only what was acknowledged.
 func (p *Packager) acknowledge(s *shop, a Ack) {
 	s.pending--
-	if a.Key.Kind == Segment {
+	if a.Key.Kind == Segment && !a.Filler {
 		s.media--
 	}
 	i, ok := s.byName[a.Key.Rendition]

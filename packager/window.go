@@ -27,7 +27,7 @@ type window struct {
 
 func newWindow(r *rendition, first int64) *window {
 	w := &window{rend: r, first: first, segs: make([]hls.Segment, 0, windowSegments+1)}
-	w.last = hls.Position{MSN: first - 1, Part: r.parts - 1}
+	w.last = hls.Position{MSN: first - 1, Part: hls.Whole}
 	return w
 }
 
@@ -48,7 +48,7 @@ func (w *window) segment(msn int64, initHash string) hls.Segment {
 // restart, or one that was filled in.
 func (w *window) add(initHash string) {
 	w.append(w.segment(w.next(), initHash))
-	w.last = hls.Position{MSN: w.next() - 1, Part: w.rend.parts - 1}
+	w.last = hls.Position{MSN: w.next() - 1, Part: hls.Whole}
 }
 
 // hint names the part that comes next.
@@ -79,7 +79,7 @@ func (w *window) close(c chunk) {
 	s := w.open
 	if len(s.Parts) == 0 { // the profile has no parts
 		s = w.segment(c.msn, w.rend.hash)
-		w.last = hls.Position{MSN: c.msn}
+		w.last = hls.Position{MSN: c.msn, Part: hls.Whole}
 	}
 	w.append(s)
 	w.open = hls.Segment{}

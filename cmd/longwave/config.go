@@ -153,10 +153,18 @@ func explainYAML(err error) error {
 		key, at := unknown.Token.Value, unknown.Token.Position
 		return fmt.Errorf("%d:%d: unknown key %q%s", at.Line, at.Column, key, suggest(key))
 	}
-	text := yaml.FormatError(err, false, false) // "[line:column] what"
-	text = strings.Join(strings.Fields(text), " ")
-	where, what, _ := strings.Cut(strings.TrimPrefix(text, "["), "] ")
-	return fmt.Errorf("%s: %s", where, what)
+	var wrong *yaml.TypeError
+	if errors.As(err, &wrong) && wrong.Token != nil {
+		at := wrong.Token.Position
+		return fmt.Errorf("%d:%d: %q is not a %s", at.Line, at.Column, wrong.Token.Value, plainType(wrong.DstType))
+	}
+	text := strings.Join(strings.Fields(yaml.FormatError(err, false, false)), " ")
+	if where, what, ok := strings.Cut(text, "] "); ok && strings.HasPrefix(where, "[") { // "[line:column] what"
+		return errors.New(where[1:] + ": " + what)
+	} else if d, ok := strings.CutPrefix(text, "time: invalid duration "); ok {
+		text = d + " is not a length of time: write it as in 24h or 90s"
+	}
+	return errors.New(" " + strings.TrimRight(text, ": "))
 }
 
 // check completes c and says what is wrong with it.

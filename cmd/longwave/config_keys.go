@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // reserved are the first elements of paths that are not stations.
@@ -39,7 +40,24 @@ func (s *Size) UnmarshalYAML(text []byte) error {
 		*s = Size(n * u.bytes)
 		return nil
 	}
-	return fmt.Errorf("%q is not a size: write it as in 20GB", v)
+	return fmt.Errorf("%q is not a size for keep_bytes: write it as in 20GB", v)
+}
+
+// plainType says in words what a value should be.
+func plainType(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "length of time, as in 24h or 90s"
+	case t.Kind() == reflect.Int:
+		return "whole number"
+	case t.Kind() == reflect.Bool:
+		return "switch: write true or false"
+	case t.Kind() == reflect.Slice:
+		return "list: write [a, b]"
+	case t.Kind() == reflect.Struct:
+		return "section with keys of its own"
+	}
+	return "text"
 }
 
 // suggest returns a hint at the configuration key that is spelled most like key.

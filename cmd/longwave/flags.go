@@ -22,13 +22,19 @@ func (c common) load() (Config, error) {
 	if c.Data != "" {
 		cfg.Data = c.Data
 	}
-	if err := cfg.check(); err != nil {
-		if c.Config != "" {
-			err = fmt.Errorf("%s: %w", c.Config, err)
-		}
-		return cfg, usageError{err}
+	return cfg, c.checked(&cfg)
+}
+
+// checked completes cfg and names the file that a mistake is in.
+func (c common) checked(cfg *Config) error {
+	err := cfg.check()
+	switch {
+	case err == nil:
+		return nil
+	case c.Config != "":
+		return usageError{fmt.Errorf("%s: %w", c.Config, err)}
 	}
-	return cfg, nil
+	return usageError{err}
 }
 
 // newLog returns the log that c asks for, to w.

@@ -155,6 +155,9 @@ func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
 		return nil
 	})
 	err := media.Wait()
+	if err == nil {
+		n.linger(ctx)
+	}
 	n.closeListeners(ctx)
 	endServices()
 	if failed := group.Wait(); failed != nil && !errors.Is(failed, context.Canceled) {
@@ -189,6 +192,17 @@ func (n *node) start(ctx context.Context, group *errgroup.Group) {
 			}
 			return nil
 		})
+	}
+}
+
+// lingerTime is how long the end is served: a player that hears the last segment asks
+// for the playlist once more, and a cache before us for the last parts.
+const lingerTime = 2 * packager.TargetDuration
+
+func (n *node) linger(ctx context.Context) {
+	select {
+	case <-time.After(lingerTime):
+	case <-ctx.Done():
 	}
 }
 

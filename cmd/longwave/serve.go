@@ -84,10 +84,7 @@ func (c *serveCmd) settings() (Config, error) {
 			cfg.Stations[i].Play, cfg.Stations[i].Loop = c.Play, c.Loop
 		}
 	}
-	if err := cfg.check(); err != nil {
-		return cfg, usageError{err}
-	}
-	return cfg, nil
+	return cfg, c.checked(&cfg)
 }
 
 // printAddresses tells a person what to open and what to paste.

@@ -39,7 +39,7 @@ func openStorage(ctx context.Context, cfg Config, log *slog.Logger, reg promethe
 	metrics := store.NewMetrics(reg)
 	d, err := disk.Open(disk.Options{Dir: filepath.Join(cfg.Data, "store")})
 	if err != nil {
-		return nil, err
+		return nil, usageError{err}
 	}
 	if err := tell(log, d.Probe(ctx)); err != nil {
 		return nil, err
@@ -79,7 +79,10 @@ func tell(log *slog.Logger, r store.Report) error {
 			log.Warn("store", "store", r.Store, "check", f.Check, "finding", f.Text)
 		}
 	}
-	return r.Err()
+	if err := r.Err(); err != nil {
+		return usageError{err}
+	}
+	return nil
 }
 
 // outlets returns new ways to the stores for one station.

@@ -70,11 +70,11 @@ func openSigner(path string) (*token.Signer, error) {
 		secret, err = makeSecret(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the secret that signs tokens: %w", err)
+		return nil, usageError{fmt.Errorf("the secret that signs tokens: %w", err)}
 	}
 	s, err := token.NewSigner(secret)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, usageError{fmt.Errorf("%s: %w", path, err)}
 	}
 	return s, nil
 }

@@ -29,8 +29,8 @@ func TestPartsAreReadByMP4FF(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			first := cmaf.Part{Sequence: 7, Pos: pos, Sizes: []uint32{3, 1, 2}, Data: []byte("abcdef"), First: true}
-			second := cmaf.Part{Sequence: 8, Pos: pos + 3*f.FrameSamples, Sizes: []uint32{2, 2}, Data: []byte("ghij")}
+			first := cmaf.Part{Sequence: 7, Pos: pos, Duration: uint32(f.FrameSamples), Sizes: []uint32{3, 1, 2}, Data: []byte("abcdef"), First: true}
+			second := cmaf.Part{Sequence: 8, Pos: pos + 3*f.FrameSamples, Duration: uint32(f.FrameSamples), Sizes: []uint32{2, 2}, Data: []byte("ghij")}
 			b := second.Append(first.Append(bytes.Clone(init)))
 			file, err := mp4.DecodeFile(bytes.NewReader(b))
 			if err != nil {

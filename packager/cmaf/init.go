@@ -16,9 +16,9 @@ import (
 const trackID = 1
 
 // Init returns the init segment of a rendition with the given number of channels
-// and declared bitrate in bit/s (ISO/IEC 23000-19 section 7.3). It carries the
-// default duration of a sample and a default sample group, so that parts need
-// neither.
+// and declared bitrate in bit/s (ISO/IEC 23000-19 section 7.3). It carries
+// defaults for samples and a default sample group, so that parts need none. (The
+// duration stands in parts all the same: gohlslib looks only there.)
 func Init(f encode.Format, channels, bitrate int) ([]byte, error) {
 	trak := mp4.CreateEmptyTrak(trackID, pcm.Rate, "audio", "und")
 	entry, err := sampleEntry(f, channels, bitrate)

@@ -15,24 +15,25 @@ const syncSample = 0x02000000
 type Part struct {
 	Sequence uint32   // of the fragment, one more than that of the part before
 	Pos      pcm.Pos  // of the first sample
+	Duration uint32   // of each access unit, in samples
 	Sizes    []uint32 // of the access units, in bytes
 	Data     []byte   // the access units, end to end
 	First    bool     // of its segment: styp and prft stand before it
 }
 
 const (
-	fullBox     = 12 // size, type, version and flags
-	mfhdSize    = fullBox + 4
-	tfhdSize    = fullBox + 4
-	tfdtSize    = fullBox + 8
-	trunSize    = fullBox + 8 // and 4 a sample
-	boxHeader   = 8
-	headSize    = boxHeader + mfhdSize + boxHeader + tfhdSize + tfdtSize + trunSize
-	defaultBase = 0x020000 // default-base-is-moof (section 8.8.7)
-	trunFlags   = 0x000201 // data offset, sample sizes (section 8.8.8)
+	fullBox   = 12 // size, type, version and flags
+	mfhdSize  = fullBox + 4
+	tfhdSize  = fullBox + 8
+	tfdtSize  = fullBox + 8
+	trunSize  = fullBox + 8 // and 4 a sample
+	boxHeader = 8
+	headSize  = boxHeader + mfhdSize + boxHeader + tfhdSize + tfdtSize + trunSize
+	tfhdFlags = 0x020008 // default-base-is-moof, default sample duration (section 8.8.7)
+	trunFlags = 0x000201 // data offset, sample sizes (section 8.8.8)
 )
 
-// Append appends the part to dst: 96 bytes and 4 for each access unit more than
+// Append appends the part to dst: 100 bytes and 4 for each access unit more than
 // its data, and 56 more before the first of a segment. It allocates only what dst
 // lacks.
 func (p Part) Append(dst []byte) []byte {
@@ -47,8 +48,9 @@ func (p Part) Append(dst []byte) []byte {
 	dst = appendFull(dst, mfhdSize, "mfhd", 0, 0)
 	dst = be.AppendUint32(dst, p.Sequence)
 	dst = appendBox(dst, moof-boxHeader-mfhdSize, "traf")
-	dst = appendFull(dst, tfhdSize, "tfhd", 0, defaultBase)
+	dst = appendFull(dst, tfhdSize, "tfhd", 0, tfhdFlags)
 	dst = be.AppendUint32(dst, trackID)
+	dst = be.AppendUint32(dst, p.Duration)
 	dst = appendFull(dst, tfdtSize, "tfdt", 1, 0)
 	dst = be.AppendUint64(dst, uint64(p.Pos))
 	dst = appendFull(dst, trun, "trun", 0, trunFlags)

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -192,11 +193,12 @@ func (q *Queue) idle(ctx context.Context, wait time.Duration) bool {
 	return true
 }
 
-// next takes the oldest job that may be tried now, or says how long there is none.
+// next takes the oldest job that may be tried now, fillers last, or says how long
+// there is none.
 func (q *Queue) next() (*job, time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now, wait := time.Now(), time.Hour
+	now, wait, found := time.Now(), time.Hour, -1
 	for i, j := range q.work {
 		if q.busy[j.object.Key] {
 			continue
@@ -205,11 +207,20 @@ func (q *Queue) next() (*job, time.Duration) {
 			wait = min(wait, d)
 			continue
 		}
-		q.work = append(q.work[:i], q.work[i+1:]...)
-		q.busy[j.object.Key] = true
-		return j, 0
+		if found < 0 || !j.object.Filler {
+			found = i
+		}
+		if !j.object.Filler {
+			break
+		}
 	}
-	return nil, wait
+	if found < 0 {
+		return nil, wait
+	}
+	j := q.work[found]
+	q.work = slices.Delete(q.work, found, found+1)
+	q.busy[j.object.Key] = true
+	return j, 0
 }
 
 // try puts j once.
@@ -283,7 +294,7 @@ func (q *Queue) acknowledge(j *job, err error) {
 		q.metrics.lost.Inc()
 	}
 	select {
-	case q.acks <- packager.Ack{Key: j.object.Key, Err: err}:
+	case q.acks <- packager.Ack{Key: j.object.Key, Err: err, Filler: j.object.Filler}:
 	default: // nobody listens: the packager has ended
 	}
 }

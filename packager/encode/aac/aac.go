@@ -39,6 +39,7 @@ type Coder struct {
 	config            []byte
 	fed               int // frames since Reset, counted up to delay
 	out               [maxUnit]byte
+	code              C.int // of the last Reset; a variable of its own would be allocated
 }
 
 // New returns a coder for 1 or 2 channels at bitrate bit/s. libavcodec's encoder
@@ -77,10 +78,9 @@ func (c *Coder) Format() encode.Format {
 
 // Reset implements [encode.Coder].
 func (c *Coder) Reset() error {
-	var code C.int
-	fresh := C.lw_aac_new(pcm.Rate, C.int(c.channels), C.int64_t(c.bitrate), &code)
+	fresh := C.lw_aac_new(pcm.Rate, C.int(c.channels), C.int64_t(c.bitrate), &c.code)
 	if fresh == nil {
-		return fmt.Errorf("aac: open libavcodec's encoder (%d channels, %d bit/s): %w", c.channels, c.bitrate, avError(code))
+		return fmt.Errorf("aac: open libavcodec's encoder (%d channels, %d bit/s): %w", c.channels, c.bitrate, avError(c.code))
 	}
 	C.lw_aac_free(c.c)
 	c.c, c.fed = fresh, 0

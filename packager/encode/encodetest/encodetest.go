@@ -15,7 +15,7 @@ import (
 // Run checks a coder of interleaved frames with the given number of channels.
 func Run(t *testing.T, c encode.Coder, f encode.Format, channels int) {
 	t.Helper()
-	frames := signal(int(f.FrameSamples)*channels, 40)
+	frames := signal(int(f.FrameSamples)*channels, f.PreRoll+20)
 	first := units(t, c, frames)
 	for i, u := range first {
 		if (i < f.Delay) != (len(u) == 0) {
