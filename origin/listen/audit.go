@@ -204,7 +204,7 @@ func (s *session) checkSwitch(ctx context.Context, n int) {
 		return
 	}
 	rep := m.Reports[n%len(m.Reports)]
-	u, err := r.url.Parse(rep.URI)
+	u, err := r.base.Load().Parse(rep.URI)
 	if err != nil {
 		return
 	}

@@ -253,7 +253,7 @@ type file struct {
 
 // getMedia asks for a file of the rendition.
 func (r *rendition) getMedia(ctx context.Context, k class, f file) (answer, error) {
-	u, err := r.url.Parse(f.uri)
+	u, err := r.base.Load().Parse(f.uri)
 	if err != nil {
 		return answer{url: &url.URL{Path: shorten(f.uri)}}, err
 	}

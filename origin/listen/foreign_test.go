@@ -111,6 +111,31 @@ func TestFFmpegFragments(t *testing.T) {
 	}
 }
 
+// A playlist that is elsewhere than the multivariant playlist says is read, and what
+// it names is relative to where it is.
+func TestRedirectedPlaylist(t *testing.T) {
+	st := &station{tape: tapeOf(t, "low"), serve: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		path, moved := strings.CutPrefix(r.URL.Path, "/cdn")
+		switch {
+		case moved:
+			r.URL.Path = path
+			next.ServeHTTP(w, r)
+		case isPlaylist(r):
+			w.Header().Set("Location", strings.TrimSuffix("/cdn"+path+"?"+r.URL.RawQuery, "?"))
+			w.WriteHeader(http.StatusFound)
+		case strings.HasSuffix(path, ".m3u8"):
+			next.ServeHTTP(w, r)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}}
+	rep := st.hear(t, listen.Options{URL: "http://station.test/talk/opus.m3u8"})
+	if rep.Failed(false) || rep.Renditions[0].Mode != "blocking" || rep.Renditions[0].Segments < 9 {
+		show(t, rep)
+		t.Error("the redirect was not followed well")
+	}
+}
+
 func TestFFmpegTransportStream(t *testing.T) {
 	r := newRelay(t, ffmpeg(t, "-c:a", "aac"))
 	rep := r.hear(t, listen.Options{})

@@ -126,7 +126,7 @@ func (p prober) unknownPart(ctx context.Context) {
 		return
 	}
 	uri := beyond(hint, m.Next().Part)
-	u, err := p.r.url.Parse(uri)
+	u, err := p.r.base.Load().Parse(uri)
 	if err != nil {
 		return
 	}
@@ -154,7 +154,7 @@ func (p prober) encodings(ctx context.Context) {
 func (p prober) heads(ctx context.Context) {
 	asked := []*url.URL{p.r.url}
 	if n := len(p.m.Segments); n > 0 {
-		if u, err := p.r.url.Parse(p.m.Segments[n-1].URI); err == nil {
+		if u, err := p.r.base.Load().Parse(p.m.Segments[n-1].URI); err == nil {
 			asked = append(asked, u)
 		}
 	}

@@ -28,17 +28,23 @@ type rendition struct {
 	media
 	s        *session
 	url      *url.URL
+	base     atomic.Pointer[url.URL] // what URIs are relative to: url after redirects
 	follower hlstest.Follower
 	latest   atomic.Pointer[hls.Media] // the newest playlist, merged
 	versions chan version              // to the feed, the newest alone
 	player   player
 	feed     feed
 	reel     reel
-	delay    sketch      // of the live edge; the goroutine that reads the playlist has it
-	loadedAt time.Time   // when the newest version came
-	fails    int         // loads that failed in a row
-	blocking bool        // it is followed by blocking reloads
+	delay    sketch      // of the live edge
 	foreign  atomic.Bool // segments are not fragmented MP4
+	loads    loads
+}
+
+// loads is what the goroutine that reads the playlist knows of its requests.
+type loads struct {
+	at       time.Time // when the newest version came
+	fails    int       // in a row
+	blocking bool      // it is followed by blocking reloads
 }
 
 // A version is a playlist and when it came.
@@ -53,6 +59,7 @@ func newRendition(s *session, u *url.URL, m media) *rendition {
 	r := &rendition{media: m, s: s, url: u, versions: make(chan version, 1)}
 	r.feed.r, r.reel.r = r, r
 	r.reel.jobs = make(chan job, maxJobs)
+	r.base.Store(u)
 	return r
 }
 
@@ -75,11 +82,11 @@ func (r *rendition) readPlaylist(ctx context.Context) {
 		m := r.follower.Media()
 		switch {
 		case err != nil:
-			r.fails++
-			if m == nil && r.fails == maxFails {
+			r.loads.fails++
+			if m == nil && r.loads.fails == maxFails {
 				return
 			}
-			pause(ctx, min(100*time.Millisecond<<r.fails, 2*time.Second))
+			pause(ctx, min(100*time.Millisecond<<r.loads.fails, 2*time.Second))
 			continue
 		case m == nil: // a delta update that did not fit
 		case m.EndList:
@@ -89,7 +96,7 @@ func (r *rendition) readPlaylist(ctx context.Context) {
 		case !m.Control.CanBlockReload:
 			pause(ctx, time.Until(sent.Add(reloadAfter(m, changed))))
 		}
-		r.fails = 0
+		r.loads.fails = 0
 	}
 }
 
@@ -113,11 +120,11 @@ func pause(ctx context.Context, d time.Duration) {
 // directives returns what the next request asks for.
 func (r *rendition) directives() hls.Directives {
 	m := r.follower.Media()
-	if m == nil || !m.Control.CanBlockReload || r.fails > 0 {
+	if m == nil || !m.Control.CanBlockReload || r.loads.fails > 0 {
 		return hls.Directives{}
 	}
 	d := hls.Directives{Blocking: true, At: m.Next()}
-	if m.Control.CanSkipUntil > 0 && time.Since(r.loadedAt) < m.Control.CanSkipUntil/2 {
+	if m.Control.CanSkipUntil > 0 && time.Since(r.loads.at) < m.Control.CanSkipUntil/2 {
 		d.Skip = hls.SkipSegments
 	}
 	return d
@@ -189,6 +196,7 @@ func (r *rendition) load(ctx context.Context, d hls.Directives) (bool, error) {
 		r.s.ledger.note(err.Error())
 		return false, err
 	}
+	r.base.Store(a.url)
 	old := r.follower.Media()
 	r.judge(&a, d)
 	m := r.follower.Media()
@@ -198,7 +206,7 @@ func (r *rendition) load(ctx context.Context, d hls.Directives) (bool, error) {
 		}
 		return false, fmt.Errorf("%s cannot be read", r.url.Redacted())
 	}
-	r.loadedAt = a.first
+	r.loads.at = a.first
 	return r.take(&a, d, old, m), nil
 }
 
@@ -219,16 +227,16 @@ func (r *rendition) judge(a *answer, d hls.Directives) {
 
 // take measures a new version and hands it on.
 func (r *rendition) take(a *answer, d hls.Directives, old, m *hls.Media) bool {
-	r.blocking = m.Control.CanBlockReload
+	r.loads.blocking = m.Control.CanBlockReload
 	r.s.first(&r.s.firstPlaylist, a.done)
 	changed := old != nil && (m.Last().Compare(old.Last()) > 0 || m.OpenMSN() > old.OpenMSN())
 	// Only an answer that was waited for tells when something was published.
 	waited := d.Blocking && m.Contains(d.At) && a.wait() >= 2*time.Millisecond
-	if date, ok := newestDate(m); ok && changed && (waited || !r.blocking) {
+	if date, ok := newestDate(m); ok && changed && (waited || !r.loads.blocking) {
 		r.delay.add(a.first.Sub(date))
 	}
 	r.latest.Store(m)
-	v := version{m: m, at: a.first, fresh: changed && (waited || !r.blocking)}
+	v := version{m: m, at: a.first, fresh: changed && (waited || !r.loads.blocking)}
 	for {
 		select {
 		case r.versions <- v:

@@ -59,6 +59,7 @@ type Heard struct {
 // Rates are bit rates in bit/s, of segments, overhead included (section 4.1). Zero
 // is not known.
 type Rates struct {
+	Bytes           int64 `json:"bytes"` // of segments
 	Average         int64 `json:"average"`
 	Peak            int64 `json:"peak"`     // of any run of 0.5 to 1.5 target durations
 	Declared        int64 `json:"declared"` // BANDWIDTH
@@ -120,17 +121,18 @@ func (r *rendition) heard(stopped time.Time) Heard {
 		Segments: r.reel.count, Parts: r.feed.count, Discontinuities: r.feed.tags,
 		Delay: r.delay.spread(), Gaps: r.feed.gaps, Codecs: r.declared.Codecs,
 		Rates: Rates{
+			Bytes:   r.reel.rate.bytes,
 			Average: int64(r.reel.rate.average()), Peak: int64(r.reel.rate.peak),
 			Declared: r.declared.Bandwidth, DeclaredAverage: r.declared.AverageBandwidth,
 		},
 	}
-	if r.blocking {
+	if r.loads.blocking {
 		h.Mode = "blocking"
 	}
 	m := r.latest.Load()
 	h.Ended = m != nil && m.EndList
 	if m != nil { // a playlist that never moved has not begun to play
-		r.player.start(r.loadedAt, r.feed.edge(m), holdBack(m))
+		r.player.start(r.loads.at, r.feed.edge(m), holdBack(m))
 	}
 	h.Stalls = r.player.result(stopped)
 	h.Gaps.MissingSegments += r.reel.fails

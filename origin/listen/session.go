@@ -48,7 +48,12 @@ func (l *Listener) Run(ctx context.Context) (Report, error) {
 	if err == nil {
 		err = s.pick(l.opt.Renditions)
 	}
-	if err != nil {
+	switch {
+	case all.Err() != nil:
+		return s.failed(fmt.Errorf("%s: interrupted before anything was read", l.url.Redacted()))
+	case err != nil && ctx.Err() != nil:
+		return s.failed(fmt.Errorf("%s: no answer within %v", l.url.Redacted(), l.opt.For))
+	case err != nil:
 		return s.failed(err)
 	}
 	s.listen(ctx)
