@@ -89,6 +89,10 @@ type nodeOptions struct {
 	data    string    // folder; empty: a new one
 	play    string    // file, over and over; "-" is stdin
 	stdin   io.Reader // for play "-"
+	// renditions are those of the station; nil: the default ladder. Where requests are
+	// measured there are few, because encoding is done by the same process, and takes
+	// more CPU the more the caches are used by others: it cannot just be taken off.
+	renditions []string
 }
 
 // serve starts a node. It does not wait for it.
@@ -104,6 +108,14 @@ func (b *bench) serve(ctx context.Context, o nodeOptions) (*node, error) {
 		return nil, err
 	}
 	args := []string{"serve", "--listen", ports[0], "--metrics", ports[1], "--data", o.data, "--profile", o.profile}
+	if o.renditions != nil {
+		config := filepath.Join(o.data, "longwave.yaml")
+		text := fmt.Sprintf("stations:\n  - name: %s\n    renditions: [%s]\n", station, strings.Join(o.renditions, ", "))
+		if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+		args = append(args, "--config", config)
+	}
 	if o.play != "" {
 		args = append(args, "--play", o.play)
 		if o.play != "-" {
@@ -138,10 +150,16 @@ func (n *node) ready(ctx context.Context) error {
 }
 
 // get returns the body of a 200.
-func get(ctx context.Context, url string) ([]byte, error) {
+func get(ctx context.Context, url string) ([]byte, error) { return getEncoded(ctx, url, "") }
+
+// getEncoded is get with an Accept-Encoding, and the body as it is.
+func getEncoded(ctx context.Context, url, encoding string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
+	}
+	if encoding != "" {
+		req.Header.Set("Accept-Encoding", encoding)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -75,7 +75,7 @@ func (r *reference) pull(ctx context.Context, data []byte) (float64, error) {
 	if err := awaitHTTP(ctx, r.url, len(data)); err != nil {
 		return 0, err
 	}
-	p, err := wrk(ctx, r.worker, r.url, referenceTime)
+	p, err := wrk(ctx, r.worker, referenceTime, r.url)
 	return micros(p.cost), err
 }
 

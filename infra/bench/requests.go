@@ -28,10 +28,11 @@ type pull struct {
 
 // A kind of request, by what it asks for.
 type request struct {
-	name   string
-	target float64 // microseconds of CPU
-	note   string
-	path   func(m *hls.Media) string // below the rendition
+	name     string
+	target   *float64 // microseconds of CPU
+	encoding string   // Accept-Encoding
+	note     string
+	path     func(m *hls.Media) string // below the rendition
 }
 
 func newestPart(m *hls.Media) string {
@@ -42,16 +43,21 @@ func newestPart(m *hls.Media) string {
 	return parts[len(parts)-1].URI
 }
 
+func newestWhole(m *hls.Media) string { return m.Segments[len(m.Segments)-1].URI }
+
+func livePlaylist(*hls.Media) string { return "live.m3u8" }
+
 var requests = []request{
-	{"playlist", 15, "live.m3u8, no directives, not gzipped", func(*hls.Media) string { return "live.m3u8" }},
-	{"part", 14, "the newest", newestPart},
-	{"segment", 20, "the newest", func(m *hls.Media) string { return m.Segments[len(m.Segments)-1].URI }},
+	{"playlist", new(15.0), "identity", "live.m3u8, no directives", livePlaylist},
+	{"playlist, gzipped", nil, "gzip", "the same as browsers ask for it", livePlaylist},
+	{"part", new(14.0), "identity", "newest part", newestPart},
+	{"segment", new(20.0), "identity", "newest segment", newestWhole},
 }
 
 // measureRequests has wrk ask for one file after the other, of the node and of two
 // servers of the same bytes in turn, so that what happens meanwhile happens to all.
 func measureRequests(ctx context.Context, b *bench) error {
-	n, err := b.serve(ctx, nodeOptions{profile: "low", play: conversation})
+	n, err := b.serve(ctx, nodeOptions{profile: "low", play: conversation, renditions: []string{requestsFamily}})
 	if err != nil {
 		return err
 	}
@@ -95,12 +101,12 @@ func (b *bench) pullAll(ctx context.Context, n *node, r request, idle float64, r
 			return err
 		}
 		url := n.url(requestsFamily + "/" + r.path(m))
-		data, err := get(ctx, url)
+		data, err := getEncoded(ctx, url, r.encoding)
 		if err != nil {
 			return err
 		}
 		size = len(data)
-		p, err := wrk(ctx, n.pid(), url, requestTime)
+		p, err := wrk(ctx, n.pid(), requestTime, url, "-H", "Accept-Encoding: "+r.encoding)
 		if err != nil {
 			return err
 		}
@@ -115,7 +121,7 @@ func (b *bench) pullAll(ctx context.Context, n *node, r request, idle float64, r
 		}
 	}
 	f := figure{
-		Name: r.name, Value: round(median(costs), 2), Unit: "us CPU", Target: new(r.target),
+		Name: r.name, Value: round(median(costs), 2), Unit: "us CPU", Target: r.target,
 		Notes: fmt.Sprintf("%s %s, %d bytes; %s in %d runs; %.0f/s; beside it:", requestsFamily, r.note, size, spread(costs), requestRuns, median(rates)),
 	}
 	for i, ref := range refs {
@@ -140,14 +146,15 @@ func idleRate(ctx context.Context, pid int, span time.Duration) (float64, error)
 	return (after - before).Seconds() / time.Since(begin).Seconds(), err
 }
 
-// wrk loads a URL over 32 connections and returns what that cost the process. Every
+// wrk loads a URL, which is in args, over 32 connections and returns what that cost the process. Every
 // answer must be a 200.
-func wrk(ctx context.Context, pid int, url string, span time.Duration) (pull, error) {
+func wrk(ctx context.Context, pid int, span time.Duration, args ...string) (pull, error) {
 	before, err := cpuTime(pid)
 	if err != nil {
 		return pull{}, err
 	}
-	out, err := exec.CommandContext(ctx, "wrk", "-t1", "-c32", fmt.Sprintf("-d%ds", int(span.Seconds())), url).Output()
+	args = append([]string{"-t1", "-c32", fmt.Sprintf("-d%ds", int(span.Seconds()))}, args...)
+	out, err := exec.CommandContext(ctx, "wrk", args...).Output()
 	if err != nil {
 		return pull{}, fmt.Errorf("wrk: %w", err)
 	}

@@ -58,7 +58,7 @@ type watch struct {
 func measureWaiting(ctx context.Context, b *bench) error {
 	most := int(fileLimit()) - 100
 	listeners := min(waitingListeners, most)
-	n, err := b.serve(ctx, nodeOptions{profile: waitingProfile, play: conversation})
+	n, err := b.serve(ctx, nodeOptions{profile: waitingProfile, play: conversation, renditions: []string{waitingRendition, "aac-48"}})
 	if err != nil {
 		return err
 	}
