@@ -136,6 +136,31 @@ var faults = map[string]struct {
 			}
 		},
 	},
+	"frozen from the start": {
+		station: station{put: func(*packager.Object) bool { return time.Now().Before(breaks.Add(-6 * time.Second)) }},
+		opt:     listen.Options{For: 30 * time.Second},
+		rules:   "http-status", failed: true,
+		check: func(t *testing.T, rep listen.Report) {
+			if s := rep.Stalls; s.Count != 2 || time.Duration(s.Longest) < 25*time.Second {
+				t.Errorf("%+v", s)
+			}
+		},
+	},
+	"numbers begin anew": {
+		station: station{tape: plainTape, put: playlists(func(m *hls.Media) bool {
+			if time.Now().After(breaks) {
+				m.MediaSequence -= firstMSN - 100
+			}
+			return true
+		})},
+		opt:   listen.Options{For: 40 * time.Second, Renditions: []string{"opus-24"}},
+		rules: "msn-decreased", failed: true,
+		check: func(t *testing.T, rep listen.Report) {
+			if h := rep.Renditions[0]; h.Segments < 15 {
+				t.Errorf("it did not go on: %+v", h)
+			}
+		},
+	},
 	"frozen, not blocking": {
 		station: station{put: func(*packager.Object) bool { return time.Now().Before(breaks) }, tape: plainTape},
 		opt:     listen.Options{For: 30 * time.Second},

@@ -15,8 +15,9 @@ import (
 type feed struct {
 	r      *rendition
 	line   timeline
-	cursor hls.Position // the part that comes next
-	begun  bool
+	cursor hls.Position  // the part that comes next
+	first  version       // zero before there is one
+	edge   time.Duration // where it ends
 	hint   *hinted
 	parts  [][]byte // of the segment under way, from its first on
 	whole  bool     // none of them is missing
@@ -51,7 +52,8 @@ func (f *feed) run(ctx context.Context) {
 	defer close(f.r.reel.jobs)
 	for v := range f.r.versions {
 		f.line.update(v.m)
-		if !f.begun {
+		if f.first.m == nil {
+			f.first, f.edge = v, f.line.edge(v.m)
 			f.begin(v.m)
 		}
 		if v.fresh {
@@ -68,8 +70,7 @@ func (f *feed) run(ctx context.Context) {
 // begin places the cursor where a player would begin: at the segment that is as far
 // behind the live edge as the playlist says; at the beginning of one that has ended.
 func (f *feed) begin(m *hls.Media) {
-	f.begun, f.whole = true, true
-	f.cursor = hls.Position{MSN: m.FirstMSN()}
+	f.next(m.FirstMSN())
 	if m.EndList {
 		return
 	}
@@ -82,18 +83,16 @@ func (f *feed) begin(m *hls.Media) {
 	}
 }
 
-// edge returns where m ends on the timeline; the feed must have ended.
-func (f *feed) edge(m *hls.Media) time.Duration {
-	f.line.update(m)
-	return f.line.edge(m)
-}
-
 // take gets what is new in m.
 func (f *feed) take(ctx context.Context, m *hls.Media) {
 	if missed := m.FirstMSN() - f.cursor.MSN; missed > 0 {
 		f.r.found(broken("segment-missed", "%d segments from %d on", missed, f.cursor.MSN))
 		f.gaps.MissingSegments += int(missed)
 		f.next(m.FirstMSN())
+		f.anew = true
+	}
+	if f.cursor.MSN > m.OpenMSN()+3 { // the numbers began anew
+		f.begin(m)
 		f.anew = true
 	}
 	for ctx.Err() == nil && f.cursor.MSN <= m.OpenMSN() {

@@ -49,6 +49,7 @@ func (p *player) start(now time.Time, edge, hold time.Duration) {
 	if p.filled && p.at < p.begin { // the playlist was too short for that
 		p.at = p.begin
 	}
+	p.play(now)
 }
 
 // head returns where the playhead is when nothing holds it up.

@@ -241,8 +241,7 @@ func (r *rendition) take(a *answer, d hls.Directives, old, m *hls.Media) bool {
 		select {
 		case r.versions <- v:
 			return changed
-		case before := <-r.versions: // the feed has not seen it and will not miss it
-			v.fresh = v.fresh && before.m != nil
+		case <-r.versions: // the feed has not seen it and will not miss it
 		}
 	}
 }

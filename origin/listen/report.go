@@ -131,8 +131,8 @@ func (r *rendition) heard(stopped time.Time) Heard {
 	}
 	m := r.latest.Load()
 	h.Ended = m != nil && m.EndList
-	if m != nil { // a playlist that never moved has not begun to play
-		r.player.start(r.loads.at, r.feed.edge(m), holdBack(m))
+	if first := r.feed.first; first.m != nil { // a playlist that never moved has not begun to play
+		r.player.start(first.at, r.feed.edge, holdBack(first.m))
 	}
 	h.Stalls = r.player.result(stopped)
 	h.Gaps.MissingSegments += r.reel.fails
