@@ -17,7 +17,8 @@ type snapshot struct {
 	fullBlock   *file         // full and delta, as answers to blocking requests
 	deltaBlock  *file         // nil where there is no delta
 	next        chan struct{} // closed when there is a newer snapshot
-	at          time.Time     // when it became the newest
+	at          time.Time     // when the live edge came to where it is
+	moved       bool          // it has moved since the first playlist
 }
 
 // A line is one rendition of a station.
@@ -52,7 +53,11 @@ func (l *line) put(o packager.Object) error {
 	if err != nil {
 		return err
 	}
-	old := l.edge.Swap(s)
+	old := l.edge.Load()
+	if old != nil {
+		s.follow(old)
+	}
+	l.edge.Store(s)
 	if old != nil {
 		close(old.next)
 	}
@@ -111,6 +116,17 @@ func newSnapshot(o packager.Object) (*snapshot, error) {
 		s.deltaBlock = s.delta.blocking()
 	}
 	return s, nil
+}
+
+// follow takes over from old what a playlist does not tell: that the live edge moves,
+// and since when it does not.
+func (s *snapshot) follow(old *snapshot) {
+	s.moved = old.moved
+	if s.media.Last().Compare(old.media.Last()) > 0 {
+		s.moved = true
+	} else {
+		s.at = old.at
+	}
 }
 
 // answer returns the file that answers d.

@@ -142,7 +142,7 @@ func (l *Live) waitNext(ctx context.Context, r *line, s *snapshot) (*snapshot, e
 }
 
 // Age returns how long ago the live edge of a station last moved: that of its
-// rendition which is furthest behind. It is false before there is one.
+// rendition which is furthest behind. It is false until all of them have moved.
 func (l *Live) Age(station string) (time.Duration, bool) {
 	var oldest time.Duration
 	found := false
@@ -150,6 +150,9 @@ func (l *Live) Age(station string) (time.Duration, bool) {
 		s := r.edge.Load()
 		if s == nil || len(name) <= len(station) || name[:len(station)+1] != station+"/" {
 			continue
+		}
+		if !s.moved {
+			return 0, false
 		}
 		found = true
 		oldest = max(oldest, time.Since(s.at))
