@@ -57,12 +57,18 @@ func (l *logbook) note(m pcm.Mark) {
 
 // since returns the marks that hold at pos or later.
 func (l *logbook) since(pos pcm.Pos) []hls.DateRange {
-	l.spans = slices.DeleteFunc(l.spans, func(s span) bool { return s.end != 0 && s.end <= pos })
-	ranges := make([]hls.DateRange, len(l.spans))
-	for i, s := range l.spans {
-		ranges[i] = s.dateRange()
+	var ranges []hls.DateRange
+	for _, s := range l.spans {
+		if s.end == 0 || s.end > pos {
+			ranges = append(ranges, s.dateRange())
+		}
 	}
 	return ranges
+}
+
+// forget drops the marks that ended before pos.
+func (l *logbook) forget(pos pcm.Pos) {
+	l.spans = slices.DeleteFunc(l.spans, func(s span) bool { return s.end != 0 && s.end <= pos })
 }
 
 // recall enters what the playlist of an earlier run told, which ended at pos: a range

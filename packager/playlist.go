@@ -63,9 +63,19 @@ func (p *Packager) playlist(first int64, segs []hls.Segment) *hls.Media {
 		TargetDuration: TargetDuration,
 		MediaSequence:  first,
 		Segments:       segs,
-		DateRanges:     p.marks.since(SegmentPos(first)),
+		DateRanges:     p.marks.since(SegmentPos(min(first, p.oldest()))),
 		EndList:        p.ended,
 	}
+}
+
+// oldest is the first MSN that any live playlist names: the marks are the same in all
+// of them (rfc8216bis section 6.2.4), though some renditions are a part ahead.
+func (p *Packager) oldest() int64 {
+	oldest := p.windows[0].first
+	for _, w := range p.windows[1:] {
+		oldest = min(oldest, w.first)
+	}
+	return oldest
 }
 
 // partTarget is the longest part of r: where a part is not a whole number of access

@@ -30,6 +30,7 @@ func (p *Packager) publish(ctx context.Context) {
 	for _, f := range p.done {
 		p.listPart(ctx, f.window, f.chunk)
 	}
+	p.marks.forget(SegmentPos(p.oldest() - windowSegments)) // stores may be behind
 	p.awaitLocal(keepWait)
 	p.closeSegments(ctx, false)
 	for _, f := range p.done {
