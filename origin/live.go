@@ -43,8 +43,8 @@ func NewLive() *Live {
 	return l
 }
 
-// Run lets go, twice a second, of the requests whose time has come. It returns when
-// ctx ends.
+// Run lets go, twice a second, of the requests whose time has come. While every live
+// edge moves there are none, and nobody is woken to look. It returns when ctx ends.
 func (l *Live) Run(ctx context.Context) error {
 	t := time.NewTicker(500 * time.Millisecond)
 	defer t.Stop()
@@ -53,9 +53,22 @@ func (l *Live) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
+			if !l.stands() {
+				continue
+			}
 			close(l.sweeping.Swap(&sweep{make(chan struct{})}).done)
 		}
 	}
+}
+
+// stands reports whether a live edge has not moved for as long as a request may wait.
+func (l *Live) stands() bool {
+	for _, r := range *l.lines.Load() {
+		if s := r.edge.Load(); s != nil && time.Since(s.at) >= maxHold {
+			return true
+		}
+	}
+	return false
 }
 
 // Put implements [packager.Sink]: when it returns, o is visible.
