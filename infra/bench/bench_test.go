@@ -125,7 +125,7 @@ func TestPartNumbers(t *testing.T) {
 	}
 	c := &crowd{profile: p}
 	at := time.Date(2026, 11, 20, 20, 42, 0, 123456789, time.UTC)
-	n := c.number(at)
+	n := partNumber(at, p)
 	if end := c.end(n); !end.After(at) || end.Sub(at) > 960*time.Millisecond {
 		t.Errorf("part %d ends at %s, not within 0.96 s after %s", n, end, at)
 	}

@@ -93,7 +93,7 @@ func (r *report) closing(w io.Writer) {
 	fmt.Fprintf(w, "\n%d targets reached, %d missed, %d missed while others used %d %% of a core or more, in %.0f s.\n",
 		reached, missed, excused, busy, r.Took)
 	fmt.Fprintf(w, "others: CPU that the rest of the machine used meanwhile, in percent of one of its %d cores; at most %.0f here.\n", r.Machine.Cores, most)
-	fmt.Fprintln(w, "Beside others, times are upper bounds: milliseconds above all, and a request's CPU time too (bare net/http, 11 to 16 us on an idle machine, tells by how much). Counts, bytes and ratios hold.")
+	fmt.Fprintln(w, "Beside others, times are upper bounds: milliseconds above all, and CPU times too, since others use the caches. Counts, bytes and ratios hold.")
 	for _, f := range r.Failures {
 		fmt.Fprintf(w, "not measured: %s\n", f)
 	}

@@ -29,7 +29,7 @@ func measureFrames(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"test", "-run", "^$", "-bench", micro, "-benchtime", "200ms", "-benchmem", "-p", "1"}, microPackages...)
+	args := append([]string{"test", "-run", "^$", "-bench", micro, "-benchtime", "100ms", "-benchmem", "-p", "1"}, microPackages...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.root
 	out, err := cmd.CombinedOutput()

@@ -17,7 +17,7 @@ import (
 const (
 	ladderSample  = 15 * time.Second
 	ladderSamples = 3 // side by side
-	ladderSettle  = 4 * time.Second
+	ladderSettle  = 3 * time.Second
 )
 
 // A contender is a process that encodes the ladder live. Its samples are percent of

@@ -84,10 +84,8 @@ func newCrowd(host string, n int) (*crowd, error) {
 	return c, err
 }
 
-// number counts the parts since the epoch.
-func (c *crowd) number(t time.Time) int64 {
-	return int64(pcm.At(t) / c.profile.PartSamples)
-}
+// partNumber counts the parts since the epoch.
+func partNumber(t time.Time, p packager.Profile) int64 { return int64(pcm.At(t) / p.PartSamples) }
 
 // end is when the last sample of a part is at the input.
 func (c *crowd) end(number int64) time.Time {
@@ -120,7 +118,7 @@ func (c *crowd) join() error {
 	if err := errors.Join(unix.Connect(fd, &c.address), unix.SetNonblock(fd, true)); err != nil {
 		return fmt.Errorf("listener %d: %w", len(c.listeners), err)
 	}
-	c.listeners = append(c.listeners, listener{fd: fd, next: c.number(time.Now())})
+	c.listeners = append(c.listeners, listener{fd: fd, next: partNumber(time.Now(), c.profile)})
 	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(c.listeners) - 1)}
 	if err := unix.EpollCtl(c.poll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 		return err
@@ -139,7 +137,7 @@ func (c *crowd) ask(l *listener) error {
 
 // listen waits for waves of answers and reports them.
 func (c *crowd) listen(waves int) error {
-	begin := c.number(time.Now()) + 2 // the wave before is not counted: it fills the memory
+	begin := partNumber(time.Now(), c.profile) + 2 // the wave before is not counted: it fills the memory
 	if err := c.serve(c.pauseBefore(begin)); err != nil {
 		return err
 	}

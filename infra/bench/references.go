@@ -13,6 +13,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"longwave/packager"
+	"longwave/packager/hls"
 )
 
 // nginxConf is one worker that sends files, without a log, as nginx is fastest.
@@ -82,7 +85,7 @@ func (r *reference) pull(ctx context.Context, data []byte) (float64, error) {
 // newReference starts a command that is to serve file at addr.
 func (b *bench) newReference(ctx context.Context, name, addr string, cmd *exec.Cmd) (*reference, error) {
 	r := &reference{name: name, file: filepath.Join(cmd.Dir, "file"), url: "http://" + addr + "/file"}
-	if err := os.WriteFile(r.file, []byte("nothing yet"), 0o644); err != nil {
+	if err := os.WriteFile(r.file, make([]byte, 500), 0o644); err != nil {
 		return nil, err
 	}
 	var err error
@@ -155,42 +158,90 @@ func (b *bench) startBare(ctx context.Context) (*reference, error) {
 	return b.newReference(ctx, "bare net/http", ports[0], cmd)
 }
 
+// A bareServer answers with a file, at once or when a part has ended by the clock.
+type bareServer struct {
+	path    string
+	profile packager.Profile
+	body    atomic.Pointer[[]byte]
+	part    atomic.Pointer[barePart]
+}
+
+// A barePart is the part under way.
+type barePart struct {
+	number int64
+	over   chan struct{}
+}
+
 // runBare is the process that startBare starts: an address, and a file that is read
 // anew when its length has changed.
 func runBare(args []string) error {
 	if len(args) != 2 {
 		return errors.New("want an address and a file")
 	}
-	var body atomic.Pointer[[]byte]
-	read := func() error {
-		data, err := os.ReadFile(args[1])
-		body.Store(&data)
+	profile, err := packager.ParseProfile(waitingProfile)
+	if err != nil {
 		return err
 	}
-	if err := read(); err != nil {
+	s := &bareServer{path: args[1], profile: profile}
+	s.part.Store(&barePart{number: partNumber(time.Now(), profile), over: make(chan struct{})})
+	if err := s.read(); err != nil {
 		return err
 	}
-	go func() {
-		for range time.Tick(10 * time.Millisecond) {
-			if fi, err := os.Stat(args[1]); err == nil && fi.Size() != int64(len(*body.Load())) {
-				_ = read() // the next tick reads again
-			}
-		}
-	}()
+	go s.watch()
 	var lc net.ListenConfig
 	l, err := lc.Listen(context.Background(), "tcp", args[0])
 	if err != nil {
 		return err
 	}
-	contentType, cache := []string{"audio/mp4"}, []string{"public, max-age=3600"}
-	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		data := *body.Load()
-		h := w.Header()
-		h["Content-Type"], h["Cache-Control"] = contentType, cache
-		h["Content-Length"] = []string{strconv.Itoa(len(data))}
-		w.Write(data)
-	})}
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: s}
 	return server.Serve(l)
+}
+
+func (s *bareServer) read() error {
+	data, err := os.ReadFile(s.path)
+	s.body.Store(&data)
+	return err
+}
+
+// watch reads the file again when it has changed, and ends the parts.
+func (s *bareServer) watch() {
+	for now := range time.Tick(5 * time.Millisecond) {
+		if fi, err := os.Stat(s.path); err == nil && fi.Size() != int64(len(*s.body.Load())) {
+			_ = s.read() // the next tick reads again
+		}
+		if n := partNumber(now, s.profile); n > s.part.Load().number {
+			close(s.part.Swap(&barePart{number: n, over: make(chan struct{})}).over)
+		}
+	}
+}
+
+var (
+	bareType  = []string{"audio/mp4"}
+	bareCache = []string{"public, max-age=3600"}
+)
+
+// ServeHTTP implements [http.Handler].
+func (s *bareServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.RawQuery != "" {
+		d, err := hls.ParseDirectives(r.URL.RawQuery)
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		wanted := d.At.MSN*int64(s.profile.Parts()) + int64(d.At.Part)
+		for p := s.part.Load(); p.number <= wanted; p = s.part.Load() {
+			select {
+			case <-p.over:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}
+	data := *s.body.Load()
+	h := w.Header()
+	h["Content-Type"], h["Cache-Control"] = bareType, bareCache
+	h["Content-Length"] = []string{strconv.Itoa(len(data))}
+	w.Write(data)
 }
 
 // awaitHTTP waits until a server answers with so many bytes, or any number for 0.

@@ -30,6 +30,7 @@ type pull struct {
 type request struct {
 	name     string
 	target   *float64 // microseconds of CPU
+	ratio    *float64 // of what bare net/http takes
 	encoding string   // Accept-Encoding
 	note     string
 	path     func(m *hls.Media) string // below the rendition
@@ -47,11 +48,13 @@ func newestWhole(m *hls.Media) string { return m.Segments[len(m.Segments)-1].URI
 
 func livePlaylist(*hls.Media) string { return "live.m3u8" }
 
+// The targets are for a machine on which bare net/http took 11.0, 11.6 and 15.7 us for
+// a playlist, a part and a segment. Where it takes longer, the ratios tell more.
 var requests = []request{
-	{"playlist", new(15.0), "identity", "live.m3u8, no directives", livePlaylist},
-	{"playlist, gzipped", nil, "gzip", "the same as browsers ask for it", livePlaylist},
-	{"part", new(14.0), "identity", "newest part", newestPart},
-	{"segment", new(20.0), "identity", "newest segment", newestWhole},
+	{"playlist", new(15.0), new(15 / 11.0), "identity", "live.m3u8, no directives", livePlaylist},
+	{"playlist, gzipped", nil, nil, "gzip", "the same as browsers ask for it", livePlaylist},
+	{"part", new(14.0), new(14 / 11.6), "identity", "newest part", newestPart},
+	{"segment", new(20.0), new(20 / 15.7), "identity", "newest segment", newestWhole},
 }
 
 // measureRequests has wrk ask for one file after the other, of the node and of two
@@ -125,9 +128,12 @@ func (b *bench) pullAll(ctx context.Context, n *node, r request, idle float64, r
 		Notes: fmt.Sprintf("%s %s, %d bytes; %s in %d runs; %.0f/s; beside it:", requestsFamily, r.note, size, spread(costs), requestRuns, median(rates)),
 	}
 	for i, ref := range refs {
-		f.Notes += fmt.Sprintf(" %s %s us (%.2f of it)", ref.name, number(median(others[i])), f.Value/median(others[i]))
+		f.Notes += fmt.Sprintf(" %s %s us", ref.name, number(median(others[i])))
 	}
 	b.add(begin, f)
+	b.add(begin, figure{
+		Name: r.name + ", against bare net/http", Value: round(median(costs)/median(others[0]), 2), Unit: "x", Target: r.ratio, Steady: true,
+	})
 	return nil
 }
 

@@ -19,7 +19,8 @@ import (
 
 const (
 	waitingListeners = 10_000
-	waitingWaves     = 12
+	waitingWaves     = 10
+	bareWaves        = 5 // of the server to compare with
 	// waitingProfile has parts of 0.96 s: with shorter ones 10,000 listeners ask for
 	// more than two cores can answer, and what is measured is the queue.
 	waitingProfile = "calm"
@@ -66,31 +67,45 @@ func measureWaiting(ctx context.Context, b *bench) error {
 	if err := errors.Join(n.ready(ctx), pause(ctx, 4*time.Second)); err != nil {
 		return err
 	}
-	a, w, err := b.crowd(ctx, n, listeners)
+	a, w, err := b.crowd(ctx, n.pid(), n.base, crowdSize{listeners, waitingWaves})
 	if err != nil {
 		return err
 	}
 	b.reportWaiting(listeners, a, w)
+	n.stop()
+	bare, err := b.startBare(ctx)
+	if err != nil {
+		return err
+	}
+	defer bare.stop()
+	a, w, err = b.crowd(ctx, bare.pid(), strings.TrimSuffix(bare.url, "/file"), crowdSize{listeners, bareWaves})
+	if err != nil {
+		return fmt.Errorf("bare net/http: %w", err)
+	}
+	b.reportBareWaiting(listeners, a, w)
 	return nil
 }
 
-// crowd starts the listeners and watches the node meanwhile.
-func (b *bench) crowd(ctx context.Context, n *node, listeners int) (audience, watch, error) {
+// A crowdSize is how many listeners wait, and for how many parts.
+type crowdSize struct{ listeners, waves int }
+
+// crowd starts the listeners of a server and watches it meanwhile.
+func (b *bench) crowd(ctx context.Context, pid int, base string, size crowdSize) (audience, watch, error) {
 	var a audience
 	var w watch
 	var err error
-	idle, err := idleRate(ctx, n.pid(), 3*time.Second)
+	idle, err := idleRate(ctx, pid, 3*time.Second)
 	if err != nil {
 		return a, w, err
 	}
-	if w.empty, err = resident(n.pid()); err != nil {
+	if w.empty, err = resident(pid); err != nil {
 		return a, w, err
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return a, w, err
 	}
-	cmd := exec.CommandContext(ctx, self, "listeners", strings.TrimPrefix(n.base, "http://"), strconv.Itoa(listeners), strconv.Itoa(waitingWaves))
+	cmd := exec.CommandContext(ctx, self, "listeners", strings.TrimPrefix(base, "http://"), strconv.Itoa(size.listeners), strconv.Itoa(size.waves))
 	out, in, err := os.Pipe()
 	if err != nil {
 		return a, w, err
@@ -109,13 +124,13 @@ func (b *bench) crowd(ctx context.Context, n *node, listeners int) (audience, wa
 		switch line := lines.Text(); line {
 		case "begin":
 			if w.begin, err = now(); err == nil {
-				before, err = cpuTime(n.pid())
+				before, err = cpuTime(pid)
 			}
 		case "end":
-			if w.full, err = resident(n.pid()); err != nil {
+			if w.full, err = resident(pid); err != nil {
 				return a, w, err
 			}
-			if after, err = cpuTime(n.pid()); err == nil {
+			if after, err = cpuTime(pid); err == nil {
 				w.end, err = now()
 			}
 		default:
@@ -139,42 +154,70 @@ func (b *bench) crowd(ctx context.Context, n *node, listeners int) (audience, wa
 
 // reportWaiting enters the figures of a run.
 func (b *bench) reportWaiting(listeners int, a audience, w watch) {
-	var firsts, lasts, behind, p99 []float64
-	complete := 0
-	for _, v := range a.Waves {
-		if v.Answers == listeners {
-			complete++
-		}
-		firsts = append(firsts, millis(v.First))
-		lasts = append(lasts, millis(v.Last-v.First))
-		behind = append(behind, millis(v.Last))
-		p99 = append(p99, millis(v.P99))
-	}
-	own := millis(a.CPU) / float64(len(a.Waves))
-	work := millis(w.used-w.idle) / float64(len(a.Waves))
+	t := a.times(listeners)
 	ld := w.end.since(w.begin)
 	enter := func(f figure) {
-		f.load = ld
+		f.Name, f.load = strconv.Itoa(listeners)+" listeners: "+f.Name, ld
 		b.enter(f)
 	}
-	who := strconv.Itoa(listeners) + " listeners: "
 	enter(figure{
-		Name: who + "memory of each", Value: round(float64(w.full-w.empty)/1024/float64(listeners), 1), Unit: "KiB", Target: new(48.0), Steady: true,
+		Name: "memory of each", Value: w.memory(listeners), Unit: "KiB", Target: new(48.0), Steady: true,
 		Notes: fmt.Sprintf("the node went from %d to %d MiB; sockets in the kernel are not counted", w.empty>>20, w.full>>20),
 	})
 	enter(figure{
-		Name: who + "waking one", Value: round(micros(w.used-w.idle)/float64(a.Answers), 2), Unit: "us CPU", Target: new(30.0),
+		Name: "waking one", Value: w.wakeUp(a), Unit: "us CPU", Target: new(30.0),
 		Notes: fmt.Sprintf("%d answers in %d waves, gzipped deltas of %d bytes", a.Answers, len(a.Waves), int(a.Bytes)/a.Answers),
 	})
+	waves := float64(len(a.Waves))
 	enter(figure{
-		Name: who + "last after the first", Value: round(median(lasts), 1), Unit: "ms", Target: new(200.0),
+		Name: "last after the first", Value: round(median(t.spread), 1), Unit: "ms", Target: new(200.0),
 		Notes: fmt.Sprintf("median wave, %s; %d of %d waves complete; a wave takes the node %.0f ms of CPU and the listeners' process, on the same %d cores, %.0f ms",
-			spread(lasts), complete, len(a.Waves), work, b.report.Machine.Cores, own),
+			spread(t.spread), t.complete, len(a.Waves), millis(w.used-w.idle)/waves, b.report.Machine.Cores, millis(a.CPU)/waves),
 	})
 	enter(figure{
-		Name: who + "last after the part's end", Value: round(median(behind), 1), Unit: "ms", Target: new(200.0),
-		Notes: fmt.Sprintf("by the clock, so with mixing, encoding and storing; first %.1f ms, p99 %.0f ms, last %s", median(firsts), median(p99), spread(behind)),
+		Name: "last after the part's end", Value: round(median(t.last), 1), Unit: "ms", Target: new(200.0),
+		Notes: fmt.Sprintf("by the clock, so with mixing, encoding and storing; first %.1f ms, p99 %.0f ms, last %s", median(t.first), median(t.p99), spread(t.last)),
 	})
+}
+
+// reportBareWaiting enters what a server takes that does nothing but wait and answer.
+func (b *bench) reportBareWaiting(listeners int, a audience, w watch) {
+	t := a.times(listeners)
+	b.enter(figure{
+		Name: "bare net/http: waking one", Value: w.wakeUp(a), Unit: "us CPU", load: w.end.since(w.begin),
+		Notes: fmt.Sprintf("%s KiB each; last after the first %s ms (%s); answers of %d bytes", number(w.memory(listeners)), number(median(t.spread)), spread(t.spread), int(a.Bytes)/a.Answers),
+	})
+}
+
+// memory is what a listener takes, in KiB.
+func (w watch) memory(listeners int) float64 {
+	return round(float64(w.full-w.empty)/1024/float64(listeners), 1)
+}
+
+// wakeUp is the CPU that the server spent on an answer, in microseconds.
+func (w watch) wakeUp(a audience) float64 {
+	return round(micros(w.used-w.idle)/float64(a.Answers), 2)
+}
+
+// waveTimes are milliseconds, a value a wave: since the part's end by the clock, but
+// spread from the first answer to the last.
+type waveTimes struct {
+	first, last, p99, spread []float64
+	complete                 int // waves in which everybody was answered
+}
+
+func (a audience) times(listeners int) waveTimes {
+	var t waveTimes
+	for _, v := range a.Waves {
+		if v.Answers == listeners {
+			t.complete++
+		}
+		t.first = append(t.first, millis(v.First))
+		t.last = append(t.last, millis(v.Last))
+		t.p99 = append(t.p99, millis(v.P99))
+		t.spread = append(t.spread, millis(v.Last-v.First))
+	}
+	return t
 }
 
 func millis(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
