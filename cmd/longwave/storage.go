@@ -47,7 +47,7 @@ func openStorage(ctx context.Context, cfg Config, log *slog.Logger, reg promethe
 	st := &storage{disk: metrics.Watch("disk", d)}
 	keep := store.RetainOptions{MaxAge: cfg.Store.Keep, MaxBytes: int64(cfg.Store.KeepBytes), Metrics: metrics, Log: log}
 	if cfg.Store.Kind == "s3" {
-		b, err := openBucket(ctx, cfg.Store.S3, log)
+		b, err := st.openBucket(ctx, cfg, log)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +61,10 @@ func openStorage(ctx context.Context, cfg Config, log *slog.Logger, reg promethe
 	return st, nil
 }
 
-func openBucket(ctx context.Context, c S3Config, log *slog.Logger) (*s3.Store, error) {
+// openBucket looks at the bucket. One that cannot be reached keeps a station from
+// beginning, when somebody is there to see it, but not from going on after a restart.
+func (st *storage) openBucket(ctx context.Context, cfg Config, log *slog.Logger) (*s3.Store, error) {
+	c := cfg.Store.S3
 	b, err := s3.New(ctx, s3.Options{
 		Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region, Endpoint: c.Endpoint,
 		PathStyle: *c.PathStyle, CredentialsFile: c.CredentialsFile,
@@ -69,7 +72,23 @@ func openBucket(ctx context.Context, c S3Config, log *slog.Logger) (*s3.Store, e
 	if err != nil {
 		return nil, usageError{err}
 	}
-	return b, tell(log, b.Probe(ctx))
+	r := b.Probe(ctx)
+	if r.Away() && st.wasOnAir(ctx, cfg.Stations) {
+		log.Error("the bucket is away: going on without it, it gets everything when it is back", "err", r.Err())
+		return b, nil
+	}
+	return b, tell(log, r)
+}
+
+// wasOnAir reports whether an earlier run of this node left a playlist.
+func (st *storage) wasOnAir(ctx context.Context, stations []StationConfig) bool {
+	for _, s := range stations {
+		k := packager.Key{Station: s.Name, Kind: packager.Multivariant, Name: packager.EverybodyList}
+		if _, err := st.disk.Head(ctx, store.NameOf(k)); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // tell logs what a probe found that is not good, and returns what forbids to start.

@@ -27,6 +27,9 @@ const (
 	Good Level = iota + 1
 	// Warning: it works, and somebody should know.
 	Warning
+	// Away: it cannot be looked at now, which may pass by itself. Who begins waits for
+	// it; who was on air with it goes on.
+	Away
 	// Fatal: do not go on air with it.
 	Fatal
 )
@@ -38,6 +41,8 @@ func (l Level) String() string {
 		return "good"
 	case Warning:
 		return "warn"
+	case Away:
+		return "away"
 	case Fatal:
 		return "stop"
 	}
@@ -49,11 +54,23 @@ func (r *Report) Add(check string, l Level, format string, args ...any) {
 	r.Findings = append(r.Findings, Finding{check, l, fmt.Sprintf(format, args...)})
 }
 
-// Err returns nil, or all that is fatal in one line.
+// Away reports that nothing is known to be wrong but that the store cannot be reached.
+func (r Report) Away() bool {
+	away := false
+	for _, f := range r.Findings {
+		if f.Level == Fatal {
+			return false
+		}
+		away = away || f.Level == Away
+	}
+	return away
+}
+
+// Err returns nil, or all that is fatal or away in one line.
 func (r Report) Err() error {
 	var texts []string
 	for _, f := range r.Findings {
-		if f.Level == Fatal {
+		if f.Level >= Away {
 			texts = append(texts, f.Check+": "+f.Text)
 		}
 	}

@@ -55,7 +55,15 @@ type probe struct {
 
 var probeData = []byte(`{"probe":1}`)
 
-func (p *probe) fatal(check string, err error) { p.report.Add(check, store.Fatal, "%v", err) }
+// fatal enters an error: what the server refuses stays so until somebody acts, all
+// else may pass by itself.
+func (p *probe) fatal(check string, err error) {
+	level := store.Away
+	if errors.Is(err, store.ErrRefused) {
+		level = store.Fatal
+	}
+	p.report.Add(check, level, "%v", err)
+}
 
 // list asks for one name: it shows whether the bucket is there and is ours, in a
 // request whose answer says what is wrong (HEAD has no body).
