@@ -74,6 +74,7 @@ func TestOddRequests(t *testing.T) {
 		{"/talk/aac-48/x.m4s", http.StatusNotFound},
 		{"/talk/aac-48/init-00000000.mp4", http.StatusNotFound},
 		{"/talk/aac-48/" + strings.Repeat("a", 8000) + ".m4s", http.StatusNotFound},
+		{"/talk/aac-48/../../secret.key", http.StatusNotFound},
 		{"/talk/aac-48/%2e%2e%2f%2e%2e%2fsecret.key", http.StatusNotFound},
 		{"/talk/%2e%2e/lock", http.StatusNotFound},
 		{"/talk/aac-48/%00", http.StatusNotFound},

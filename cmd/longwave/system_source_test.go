@@ -116,9 +116,7 @@ func TestGarbage(t *testing.T) {
 			t.Errorf("%s: answered %.120q, want 100 and then 415", name, answer)
 		}
 	}
-	if got := n.Count("source refused", "station=talk"); got != 7 {
-		t.Errorf("%d refusals in the log, want 7", got)
-	}
+	n.Await("seven refusals in the log", func() bool { return n.Count("source refused", "station=talk") == 7 })
 	from, to := tone.wait()
 	n.Stop()
 	judgeTone(t, n, "talk", "aac-96", window{from, to, tone.length})

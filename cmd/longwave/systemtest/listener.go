@@ -262,7 +262,7 @@ func (l *line) together(m *hls.Media, body []byte) {
 		return
 	}
 	if m.PartTarget > 0 && !slices.ContainsFunc(m.Segments, func(s hls.Segment) bool { return len(s.Parts) > 0 }) {
-		return // before the first segment of this run
+		return // a rendition report cannot say that a segment has no parts
 	}
 	set := l.sets[m.Last()]
 	if set == nil {

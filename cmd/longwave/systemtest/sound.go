@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +29,11 @@ func ToneFile(t testing.TB, tone pcmtest.Tone, seconds int) string {
 func Decode(t testing.TB, rendition string, files ...[]byte) []float32 {
 	t.Helper()
 	args := append([]string{"-f", "mp4", "-i", "pipe:0"}, RawOutput(t, rendition, "pipe:1")...)
-	return Stereo(t, rendition, ffmpeg(t, bytes.Join(files, nil), args...))
+	raw, err := ffmpeg(t, bytes.Join(files, nil), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Stereo(t, rendition, raw)
 }
 
 // RawOutput are the arguments with which ffmpeg writes a rendition's samples as they
@@ -65,21 +70,23 @@ func rung(t testing.TB, rendition string) packager.Rung {
 	return r
 }
 
-// FFmpeg runs ffmpeg and fails the test unless it is content.
-func FFmpeg(t testing.TB, args ...string) {
+// RunFFmpeg runs ffmpeg and returns an error unless it is content. It may be called
+// by any goroutine.
+func RunFFmpeg(t testing.TB, args ...string) error {
 	t.Helper()
-	ffmpeg(t, nil, args...)
+	_, err := ffmpeg(t, nil, args...)
+	return err
 }
 
-func ffmpeg(t testing.TB, in []byte, args ...string) []byte {
+func ffmpeg(t testing.TB, in []byte, args ...string) ([]byte, error) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), "ffmpeg", append([]string{"-hide_banner", "-nostdin", "-v", "error", "-y"}, args...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("ffmpeg %q: %v\n%s", args, err, stderr.String())
+		return nil, fmt.Errorf("ffmpeg %q: %w\n%s", args, err, stderr.String())
 	}
-	return stdout.Bytes()
+	return stdout.Bytes(), nil
 }
 
 // A Stored is what a disk store has of one rendition.
@@ -139,4 +146,10 @@ func (n *Node) Last(station, rendition string) int64 {
 		}
 	}
 	return last
+}
+
+// ReadRaw reads a file that ffmpeg wrote with [RawOutput].
+func ReadRaw(t testing.TB, rendition, path string) []float32 {
+	t.Helper()
+	return Stereo(t, rendition, readFile(t, path))
 }
