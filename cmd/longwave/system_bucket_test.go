@@ -95,9 +95,10 @@ func TestBucket(t *testing.T) {
 		t.Error(f)
 	}
 	n.Kill()
-	srv.Restart(t)
 	n.Start()
-	awaitReady(n)
+	awaitReady(n) // a restart does not need the bucket
+	n.AwaitLog("level=ERROR", "the bucket is away: going on without it")
+	srv.Restart(t)
 	n.Await("the bucket to have caught up after kill -9", func() bool { return len(b.missing(first, now()-1)) == 0 })
 	n.Stop()
 	judgeBucket(t, n, srv)
