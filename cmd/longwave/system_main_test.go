@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -10,6 +11,13 @@ import (
 
 func TestMain(m *testing.M) {
 	sandbox.Main() // for tests that decode in this process
+	if text := os.Getenv(encodeVar); text != "" {
+		if err := encode(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	systemtest.Clean()
 	os.Exit(code)
