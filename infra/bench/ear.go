@@ -142,9 +142,10 @@ func (b *bench) reportMemory(n *node, ld load) error {
 	if err != nil {
 		return err
 	}
+	files := field(fmt.Sprintf("/proc/%d/status", n.pid()), "RssFile")
 	b.enter(figure{
 		Name: "memory with one station", Value: round(float64(rss)/(1<<20), 1), Unit: "MiB", Target: new(120.0), Steady: true, load: ld,
-		Notes: fmt.Sprintf("resident, %.0f s after its start, one listener", time.Since(n.started).Seconds()),
+		Notes: fmt.Sprintf("resident, of it %s of program and library files; %.0f s after its start, one listener", files, time.Since(n.started).Seconds()),
 	})
 	return nil
 }
