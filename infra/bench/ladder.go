@@ -16,6 +16,7 @@ import (
 
 const (
 	ladderSample  = 15 * time.Second
+	ladderAlone   = 10 * time.Second
 	ladderSamples = 3 // side by side
 	ladderSettle  = 3 * time.Second
 )
@@ -132,7 +133,7 @@ func ffmpegArguments(ladder []packager.Rung, input, aacCoder string) []string {
 
 // sample adds what c used in a span of time to a list.
 func sample(ctx context.Context, to *[]float64, c *contender) error {
-	used, err := usage(ctx, c)
+	used, err := usage(ctx, ladderAlone, c)
 	if err == nil {
 		*to = append(*to, used[0])
 	}
@@ -141,7 +142,7 @@ func sample(ctx context.Context, to *[]float64, c *contender) error {
 
 // sampleTogether adds what each used in the same span of time.
 func sampleTogether(ctx context.Context, contenders ...*contender) error {
-	used, err := usage(ctx, contenders...)
+	used, err := usage(ctx, ladderSample, contenders...)
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func sampleTogether(ctx context.Context, contenders ...*contender) error {
 
 // usage returns the CPU that processes and what they started use, in percent of a
 // core.
-func usage(ctx context.Context, contenders ...*contender) ([]float64, error) {
+func usage(ctx context.Context, span time.Duration, contenders ...*contender) ([]float64, error) {
 	begin := time.Now()
 	before := make([]time.Duration, len(contenders))
 	used := make([]float64, len(contenders))
@@ -163,10 +164,10 @@ func usage(ctx context.Context, contenders ...*contender) ([]float64, error) {
 			return nil, fmt.Errorf("%w: %s", err, c.said())
 		}
 	}
-	if err := pause(ctx, ladderSample); err != nil {
+	if err := pause(ctx, span); err != nil {
 		return nil, err
 	}
-	span := time.Since(begin)
+	span = time.Since(begin)
 	for i, c := range contenders {
 		after, err := familyTime(c.pid())
 		if err != nil {
