@@ -85,7 +85,7 @@ func (b *bench) reportLadder(begin moment, ours, same, usual *contender) {
 		Notes: "side by side: mixing, encoding, packaging and storing against ffmpeg -re to HLS files",
 	})
 	b.add(begin, figure{
-		Name: "ours against ffmpeg with our AAC coder", Value: round(us/them, 2), Unit: "x", Steady: true,
+		Name: "ours against ffmpeg with our AAC coder", Value: round(us/them, 2), Unit: "x", Target: new(1.2), Steady: true,
 		Notes: fmt.Sprintf("the cheaper one, fast, where ffmpeg takes twoloop; each alone %.2f", median(ours.alone)/median(same.alone)),
 	})
 	b.add(begin, figure{

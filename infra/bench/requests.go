@@ -30,7 +30,6 @@ type pull struct {
 type request struct {
 	name     string
 	target   *float64 // microseconds of CPU
-	ratio    *float64 // of what bare net/http takes
 	encoding string   // Accept-Encoding
 	note     string
 	path     func(m *hls.Media) string // below the rendition
@@ -48,13 +47,13 @@ func newestWhole(m *hls.Media) string { return m.Segments[len(m.Segments)-1].URI
 
 func livePlaylist(*hls.Media) string { return "live.m3u8" }
 
-// The targets are for a machine on which bare net/http took 11.0, 11.6 and 15.7 us for
-// a playlist, a part and a segment. Where it takes longer, the ratios tell more.
+// The targets are microseconds of one machine on one day. The ratios to a bare server
+// travel better, but nobody has promised any: they have no target.
 var requests = []request{
-	{"playlist", new(15.0), new(15 / 11.0), "identity", "live.m3u8, no directives", livePlaylist},
-	{"playlist, gzipped", nil, nil, "gzip", "the same as browsers ask for it", livePlaylist},
-	{"part", new(14.0), new(14 / 11.6), "identity", "newest part", newestPart},
-	{"segment", new(20.0), new(20 / 15.7), "identity", "newest segment", newestWhole},
+	{"playlist", new(15.0), "identity", "live.m3u8, no directives", livePlaylist},
+	{"playlist, gzipped", nil, "gzip", "the same as browsers ask for it", livePlaylist},
+	{"part", new(14.0), "identity", "newest part", newestPart},
+	{"segment", new(20.0), "identity", "newest segment", newestWhole},
 }
 
 // measureRequests has wrk ask for one file after the other, of the node and of two
@@ -132,7 +131,7 @@ func (b *bench) pullAll(ctx context.Context, n *node, r request, idle float64, r
 	}
 	b.add(begin, f)
 	b.add(begin, figure{
-		Name: r.name + ", against bare net/http", Value: round(median(costs)/median(others[0]), 2), Unit: "x", Target: r.ratio, Steady: true,
+		Name: r.name + ", against bare net/http", Value: round(median(costs)/median(others[0]), 2), Unit: "x", Steady: true,
 	})
 	return nil
 }
