@@ -23,8 +23,13 @@ const (
 	unsure   = 0.01 // seconds by which margins differ when they count half
 
 	maxDeviation = 2000e-6 // of the ratio from 1
-	maxSlew      = 200e-6  // a second
-	reanchor     = 0.300   // seconds: a larger error is not chased
+	// Clocks of real senders are within 500 ppm, and to come to rest takes a little more.
+	// Beyond that it is more likely that the machine is late, and following it would
+	// stretch the sound: so for a minute no more is believed.
+	firstDeviation = 850e-6
+	trustAfter     = 60.0   // seconds from the set point on
+	maxSlew        = 200e-6 // a second
+	reanchor       = 0.300  // seconds: a larger error is not chased
 
 	frameSeconds = float64(pcm.FrameSamples) / pcm.Rate
 )
@@ -146,8 +151,12 @@ func (d *Drift) endBlock() {
 	kp := clamp(fastGain*fastFor/(d.now-d.setAt), fastGain)
 	kp = max(kp, slowGain) / (1 + spread/unsure)
 	e = clamp(e, errMax)
-	d.rate = clamp(d.rate+damping*kp*kp*e*blockSeconds, maxDeviation)
-	d.want = clamp(d.rate+kp*e, maxDeviation)
+	most := maxDeviation
+	if d.now-d.setAt < trustAfter {
+		most = firstDeviation
+	}
+	d.rate = clamp(d.rate+damping*kp*kp*e*blockSeconds, most)
+	d.want = clamp(d.rate+kp*e, most)
 }
 
 // measure carries the margins of the blocks forward to now.
