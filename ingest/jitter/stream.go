@@ -20,7 +20,7 @@ const (
 	// FileTarget suits sources that are read as fast as they are played.
 	FileTarget = 200 * time.Millisecond
 	// PipeTarget suits a program on this machine that writes sound as time passes.
-	PipeTarget = 40 * time.Millisecond
+	PipeTarget = 60 * time.Millisecond
 	// DefaultCapacity is what a sender may be ahead before Write holds it back.
 	DefaultCapacity = 10 * time.Second
 
