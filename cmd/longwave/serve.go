@@ -50,8 +50,11 @@ func (c *serveCmd) Run() error {
 	defer cancel(nil)
 	stop := make(chan struct{})
 	go func() {
-		log.Info("ending: listeners are told", "signal", (<-signals).String())
+		first := <-signals
 		close(stop)
+		// timeout(1) and terminals signal the process and then its group: that is one wish.
+		settle(signals, 100*time.Millisecond)
+		log.Info("ending: listeners are told", "signal", first.String())
 		select {
 		case <-signals:
 			log.Warn("second signal: ending at once")
@@ -60,6 +63,18 @@ func (c *serveCmd) Run() error {
 		cancel(errors.New("not drained in time"))
 	}()
 	return n.run(ctx, stop)
+}
+
+// settle takes the signals that come within d.
+func settle(signals <-chan os.Signal, d time.Duration) {
+	over := time.After(d)
+	for {
+		select {
+		case <-signals:
+		case <-over:
+			return
+		}
+	}
 }
 
 // settings are the configuration with the flags before it.
