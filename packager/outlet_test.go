@@ -16,13 +16,14 @@ type outlet struct {
 	kept  map[string][]byte
 	later []packager.Ack // while hold is set
 	hold  bool
+	local bool
 	lose  func(packager.Key) bool
 	acks  chan packager.Ack
 	lists [][]byte // versions of opus-48's playlist
 	order []string // keys, as they were kept
 }
 
-func (o *outlet) Local() bool { return false }
+func (o *outlet) Local() bool { return o.local }
 
 func (o *outlet) Acks() <-chan packager.Ack { return o.channel() }
 
@@ -116,5 +117,34 @@ func TestStoreLosesASegment(t *testing.T) {
 	}
 	if final.MediaSequence != lost+1 {
 		t.Errorf("after the loss the playlist begins at %d, want %d", final.MediaSequence, lost+1)
+	}
+}
+
+// TestSlowDisk: a segment that the local store does not have yet is named when the
+// next part of its own rendition is there, not when another rendition, whose coder is
+// some frames later, finishes a part.
+func TestSlowDisk(t *testing.T) {
+	sink := newSinkLog(t)
+	o := &outlet{local: true, hold: true}
+	runInto(t, sink, "low", killed{&tapeSource{pos: start, samples: tone(2)}}, stores{outlet: o})
+	place := map[string]int{}
+	for i, obj := range sink.order {
+		place[obj.Key.String()] = i
+	}
+	msn := packager.MSN(start)
+	at := func(rung string, kind packager.Kind, msn int64, part int) int {
+		k := packager.Key{Station: "talk", Rendition: rung, Kind: kind, MSN: msn, Part: part}
+		i, ok := place[k.String()]
+		if !ok {
+			t.Fatalf("%s was never put", k)
+		}
+		return i
+	}
+	segment := at("opus-48", packager.Segment, msn, 0)
+	if segment < at("aac-48", packager.Part, msn, 5) {
+		t.Error("the segment was named when another rendition had a part")
+	}
+	if segment > at("opus-48", packager.Part, msn+1, 0) {
+		t.Error("the segment was named after the next part of its rendition")
 	}
 }

@@ -2,6 +2,7 @@ package packager
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"longwave/ingest/pcm"
@@ -14,7 +15,7 @@ const keepWait = 20 * time.Millisecond
 
 // publish puts the parts of this round, then what names them.
 func (p *Packager) publish(ctx context.Context) {
-	p.closeSegments(ctx, true)
+	p.closeSegments(ctx, p.overdue())
 	p.keepMarks()
 	for _, f := range p.done {
 		if f.chunk.segment == nil {
@@ -45,6 +46,14 @@ func (p *Packager) publish(ctx context.Context) {
 			p.metrics.edge.Observe(pcm.Duration(now - f.chunk.newestAU).Seconds())
 		}
 	}
+}
+
+// overdue reports that a rendition has a part to list whose last segment still waits
+// for the local stores. Other renditions' parts do not hurry it.
+func (p *Packager) overdue() bool {
+	return slices.ContainsFunc(p.closing, func(c finished) bool {
+		return slices.ContainsFunc(p.done, func(f finished) bool { return f.window == c.window })
+	})
 }
 
 // closeSegments lists the segments that wait for the local stores to have them: when
