@@ -93,7 +93,6 @@ type crowdSize struct{ listeners, waves int }
 func (b *bench) crowd(ctx context.Context, pid int, base string, size crowdSize) (audience, watch, error) {
 	var a audience
 	var w watch
-	var err error
 	idle, err := idleRate(ctx, pid, 3*time.Second)
 	if err != nil {
 		return a, w, err
