@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 )
 
@@ -21,6 +22,7 @@ func readTests(r io.Reader, w io.Writer) (tally, error) {
 	output := map[string][]string{} // by package and test, until it has ended
 	failures := map[string]int{}    // by package
 	seeds := map[string]string{}    // of the order of its tests, by package
+	var why strings.Builder         // of the failed ones, told again at the end
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
@@ -49,6 +51,7 @@ func readTests(r io.Reader, w io.Writer) (tally, error) {
 			t.failed++
 			failures[e.Package]++
 			fmt.Fprint(w, strings.Join(output[id], ""))
+			writeWhy(&why, e, output[id])
 			delete(output, id)
 		case e.Action == "fail":
 			fmt.Fprint(w, seeds[e.Package])
@@ -58,7 +61,22 @@ func readTests(r io.Reader, w io.Writer) (tally, error) {
 			}
 		}
 	}
+	fmt.Fprint(w, &why)
 	return t, lines.Err()
+}
+
+// complaint is what t.Error and its kin print: the file and line of the test.
+var complaint = regexp.MustCompile(`^\s+\w+\.go:\d+: `)
+
+// writeWhy writes what a failed test complained of, without all else that was
+// logged: a reader of CI's last lines finds it there.
+func writeWhy(w io.Writer, e event, output []string) {
+	fmt.Fprintf(w, "failed: %s %s\n", e.Package, e.Test)
+	for _, line := range output {
+		if complaint.MatchString(line) {
+			fmt.Fprint(w, line)
+		}
+	}
 }
 
 // writeOpen writes what the tests of a package had said that never ended: where

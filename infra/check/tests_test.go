@@ -35,14 +35,14 @@ func TestReadTests(t *testing.T) {
 			[]string{
 				`{"Action":"output","Package":"a","Test":"TestX","Output":"one\n"}`,
 				`{"Action":"output","Package":"a","Test":"TestY","Output":"other\n"}`,
-				`{"Action":"output","Package":"a","Test":"TestX","Output":"two\n"}`,
+				`{"Action":"output","Package":"a","Test":"TestX","Output":"    a_test.go:7: two\n"}`,
 				`{"Action":"fail","Package":"a","Test":"TestX"}`,
 				`{"Action":"pass","Package":"a","Test":"TestY"}`,
 				`{"Action":"output","Package":"a","Output":"-test.shuffle 7\n"}`,
 				`{"Action":"fail","Package":"a"}`,
 			},
 			tally{passed: 1, failed: 1},
-			"one\ntwo\n-test.shuffle 7\n",
+			"one\n    a_test.go:7: two\n-test.shuffle 7\nfailed: a TestX\n    a_test.go:7: two\n",
 		},
 		{
 			"what does not compile has failed",
