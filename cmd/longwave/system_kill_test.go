@@ -37,6 +37,7 @@ type killing struct {
 	ledger   *systemtest.Ledger
 	rng      *rand.Rand
 	rounds   int
+	lanes    int    // that were opened before this run of the node
 	between  func() // after each kill; nil: nothing
 
 	stored map[string]*hls.Media // the store's playlists after the last kill
@@ -62,7 +63,7 @@ func newKilling(t *testing.T, seed uint64) *killing {
 func (k *killing) round() {
 	k.t.Helper()
 	if k.rounds++; k.rounds%2 == 0 {
-		time.Sleep(4 * time.Second) // so that something of the programme is heard
+		k.awaitTone()
 	}
 	time.Sleep(k.within(100*time.Millisecond, 4*time.Second))
 	k.node.Kill()
@@ -71,7 +72,18 @@ func (k *killing) round() {
 		k.between()
 	}
 	time.Sleep(k.within(0, 2500*time.Millisecond))
+	k.lanes = k.node.Count("lane opened")
 	k.node.Start()
+}
+
+// awaitTone waits until this run of the node has a whole segment of the tone:
+// the second one that begins after the lane was opened, for the lane waits a
+// moment until it is filled.
+func (k *killing) awaitTone() {
+	k.t.Helper()
+	k.node.Await("the tone to come in", func() bool { return k.node.Count("lane opened") > k.lanes })
+	now := packager.MSN(pcm.At(time.Now()))
+	k.node.Await("a segment of the tone", func() bool { return k.listener.Edge().MSN > now+2 })
 }
 
 // awaitEdge waits until the listener has what was made after now.
