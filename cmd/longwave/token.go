@@ -19,6 +19,11 @@ type tokenCmd struct {
 	Role    string        `default:"speaker" help:"What it opens: host, speaker, captioner or origin."`
 	Name    string        `help:"Name of whoever gets it; listeners see a speaker's."`
 	Expires time.Duration `default:"24h" help:"How long it is valid, as in 6h; 0 for ever."`
+
+	Music    bool   `help:"The sound is music: stereo, 128 kbit/s, nothing is done to it."`
+	Feed     bool   `help:"The sound is a finished programme (OBS, playout): it is not levelled like a voice."`
+	Group    string `help:"Name of a group of feeds that carry the same sound: one of them is on air."`
+	Priority int    `help:"Place in the group, 0 to 7: the lowest one that is healthy is taken."`
 }
 
 // Run implements the command.
@@ -38,7 +43,9 @@ func (c *tokenCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	text, err := signer.Sign(newToken(c.Station, role, c.Name, c.Expires))
+	t := newToken(c.Station, role, c.Name, c.Expires)
+	t.Music, t.Feed, t.Group, t.Priority = c.Music, c.Feed, c.Group, c.Priority
+	text, err := signer.Sign(t)
 	if err != nil {
 		return usageError{err}
 	}

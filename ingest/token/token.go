@@ -8,10 +8,11 @@
 // Layout, base64url without padding (RFC 4648 section 5):
 //
 //	1 byte   version (high nibble, now 1) and role (low nibble)
-//	1 byte   flags, zero in version 1
+//	1 byte   flags: 1 music, 2 feed; bits 2 to 4 the priority in its group
 //	4 bytes  expiry, seconds since 2020-01-01 UTC; 0xffffffff means never
 //	4 bytes  ID, random
-//	n bytes  station, a zero byte, name (n <= 26)
+//	n bytes  station, a zero byte, name; with a group one more zero byte and the
+//	         group (n <= 26)
 //	12 bytes HMAC-SHA-256 of all before it, cut to 96 bits (RFC 2104 section 5)
 //
 // This package does not encrypt: whoever holds a token can read it. It does not
@@ -73,7 +74,26 @@ type Token struct {
 	Role    Role
 	Name    string    // of the speaker, shown to host and audience
 	Expires time.Time // zero: never
+
+	// Music wants the sound as it is: stereo, 128 kbit/s, no work on the voice.
+	Music bool
+	// Feed is a finished programme, as OBS or a playout sends it: it is not
+	// levelled like a voice.
+	Feed bool
+	// Group names feeds that carry the same sound; of a group one is on air. Empty:
+	// this one stands alone.
+	Group string
+	// Priority in the group, 0 to [MaxPriority]: the lowest healthy one is taken.
+	Priority int
 }
+
+// MaxPriority is the last place in a group.
+const MaxPriority = 7
+
+const (
+	flagMusic, flagFeed = 1, 2
+	priorityShift       = 2
+)
 
 const (
 	version    = 1
@@ -98,16 +118,16 @@ func NewSigner(secret []byte) (*Signer, error) {
 }
 
 // Sign returns t as text, with a new random ID. Station and name must fit in 25
-// bytes together.
+// bytes together, with a group station, name and group in 24.
 func (s *Signer) Sign(t Token) (string, error) {
 	if _, ok := roles[t.Role]; !ok {
 		return "", fmt.Errorf("sign token: unknown role %d", t.Role)
 	}
-	if err := checkText(t.Station, t.Name); err != nil {
+	if err := t.check(); err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}
 	b := make([]byte, headLen, maxLen)
-	b[0] = version<<4 | byte(t.Role)
+	b[0], b[1] = version<<4|byte(t.Role), t.flags()
 	exp := uint32(neverBytes)
 	if !t.Expires.IsZero() {
 		d := t.Expires.Unix() - epoch.Unix()
@@ -118,9 +138,7 @@ func (s *Signer) Sign(t Token) (string, error) {
 	}
 	binary.BigEndian.PutUint32(b[2:], exp)
 	rand.Read(b[6:headLen]) // never fails: see crypto/rand
-	b = append(b, t.Station...)
-	b = append(b, 0)
-	b = append(b, t.Name...)
+	b = append(b, t.text()...)
 	b = append(b, s.mac(b)...)
 	return base64.RawURLEncoding.EncodeToString(b), nil
 }
@@ -137,8 +155,13 @@ func (s *Signer) Parse(text string, now time.Time) (Token, error) {
 	if !hmac.Equal(mac, s.mac(body)) || body[0]>>4 != version {
 		return Token{}, ErrInvalid
 	}
-	station, name, found := strings.Cut(string(body[headLen:]), "\x00")
-	t := Token{ID: hex.EncodeToString(body[6:headLen]), Station: station, Role: Role(body[0] & 15), Name: name}
+	station, rest, found := strings.Cut(string(body[headLen:]), "\x00")
+	name, group, _ := strings.Cut(rest, "\x00")
+	flags := body[1]
+	t := Token{
+		ID: hex.EncodeToString(body[6:headLen]), Station: station, Role: Role(body[0] & 15), Name: name,
+		Music: flags&flagMusic != 0, Feed: flags&flagFeed != 0, Group: group, Priority: int(flags >> priorityShift & MaxPriority),
+	}
 	if _, ok := roles[t.Role]; !ok || !found {
 		return Token{}, ErrInvalid
 	}
@@ -157,15 +180,39 @@ func (s *Signer) mac(b []byte) []byte {
 	return h.Sum(nil)[:macLen]
 }
 
-func checkText(station, name string) error {
-	if station == "" {
+func (t Token) flags() byte {
+	f := byte(t.Priority) << priorityShift
+	if t.Music {
+		f |= flagMusic
+	}
+	if t.Feed {
+		f |= flagFeed
+	}
+	return f
+}
+
+func (t Token) text() string {
+	s := t.Station + "\x00" + t.Name
+	if t.Group != "" {
+		s += "\x00" + t.Group
+	}
+	return s
+}
+
+func (t Token) check() error {
+	if t.Station == "" {
 		return errors.New("a token needs a station")
 	}
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return errors.New("a name must be text without control characters")
+	for _, s := range []string{t.Name, t.Group} {
+		if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+			return errors.New("a name must be text without control characters")
+		}
 	}
-	if n := len(station) + 1 + len(name) - maxText; n > 0 {
-		return fmt.Errorf("station %q and name %q are %d bytes too long together: a token must fit in an encoder's password field", station, name, n)
+	if t.Priority < 0 || t.Priority > MaxPriority || t.Priority > 0 && t.Group == "" {
+		return fmt.Errorf("priority %d: use 0 to %d, in a group", t.Priority, MaxPriority)
+	}
+	if n := len(t.text()) - maxText; n > 0 {
+		return fmt.Errorf("station %q, name %q and group %q are %d bytes too long together: a token must fit in an encoder's password field", t.Station, t.Name, t.Group, n)
 	}
 	return nil
 }

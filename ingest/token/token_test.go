@@ -26,6 +26,8 @@ func TestRoundTrip(t *testing.T) {
 		{Station: "talk", Role: token.Speaker, Name: "Studio 1", Expires: now.Add(6 * time.Hour)},
 		{Station: "talk", Role: token.Host},
 		{Station: "t", Role: token.Origin, Name: "zwölf Zeichen, ü und"},
+		{Station: "talk", Role: token.Speaker, Name: "OBS", Music: true, Feed: true, Group: "main", Priority: token.MaxPriority},
+		{Station: "talk", Role: token.Speaker, Group: "main"},
 	} {
 		text, err := s.Sign(want)
 		if err != nil {
@@ -49,6 +51,19 @@ func TestTooLong(t *testing.T) {
 	_, err := signer(t, strings.Repeat("k", 32)).Sign(token.Token{Station: "talk", Role: token.Speaker, Name: strings.Repeat("n", 22)})
 	if err == nil || !strings.Contains(err.Error(), "1 bytes too long") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestPriority(t *testing.T) {
+	s := signer(t, strings.Repeat("k", 32))
+	for _, bad := range []token.Token{
+		{Station: "talk", Role: token.Speaker, Group: "g", Priority: token.MaxPriority + 1},
+		{Station: "talk", Role: token.Speaker, Group: "g", Priority: -1},
+		{Station: "talk", Role: token.Speaker, Priority: 1},
+	} {
+		if _, err := s.Sign(bad); err == nil || !strings.Contains(err.Error(), "priority") {
+			t.Errorf("%+v: %v", bad, err)
+		}
 	}
 }
 
