@@ -20,6 +20,8 @@ type Source interface {
 type LaneOptions struct {
 	GainDB float64 // 0 passes the sound as it is
 	Muted  bool
+	OffAir bool // not in the programme: in the green room
+	Voice  bool // a live voice, which is levelled; false: left as it is
 }
 
 // A LaneLevel is what a lane's meter shows: the sound before fader and mute.
@@ -29,6 +31,7 @@ type LaneLevel struct {
 	PeakDBFS float64
 	Fill     pcm.Fill
 	Faults   uint64 // frames that were thrown away because they held no numbers
+	Speaking bool   // somebody speaks, see [Speech]
 }
 
 const (
@@ -47,6 +50,7 @@ type lane struct {
 	// Set by anybody.
 	gainDB  float64 // guarded by the mixer's mutex, as is muted
 	muted   bool
+	offAir  atomic.Bool
 	target  atomic.Uint32 // the gain asked for: bits of a float32
 	leaving atomic.Bool
 
@@ -58,13 +62,17 @@ type lane struct {
 	// Of the goroutine that mixes.
 	gain ramp
 	join ramp
+	air  ramp // 1 in the programme
 	last pcm.Fill
+	out  [pcm.FrameLen]float32 // the last frame after the fader, for the returns
 }
 
 func newLane(id string, src Source, o LaneOptions) *lane {
 	l := &lane{id: id, src: src, gainDB: o.GainDB, muted: o.Muted}
+	l.offAir.Store(o.OffAir)
 	l.aim()
 	l.gain.jump(l.wanted())
+	l.air.jump(l.share())
 	return l
 }
 
@@ -99,34 +107,39 @@ func (l *lane) pull(buf []float32) pcm.Fill {
 	return fill
 }
 
-// addTo adds the lane's next frame to bus and reports whether it can be heard.
-func (l *lane) addTo(bus, buf []float32) bool {
-	fill := l.pull(buf)
+// share is the part of the lane that is in the programme: 1 or 0.
+func (l *lane) share() float32 {
+	if l.offAir.Load() {
+		return 0
+	}
+	return 1
+}
+
+// addTo adds the lane's next frame to bus and reports whether it can be heard there.
+// What it gives to returns is in l.out.
+func (l *lane) addTo(bus []float32) bool {
+	out := l.out[:len(bus)]
+	fill := l.pull(out)
 	if fill != pcm.Silent && l.last == pcm.Silent {
 		l.join.jump(0)
 		l.join.to(1)
 	}
 	l.last = fill
-	want := l.wanted()
+	want, share := l.wanted(), l.share()
 	l.gain.to(want)
+	l.air.to(share)
 	if fill == pcm.Silent {
 		l.gain.jump(want)
+		l.air.jump(share)
 		return false
 	}
-	if l.gain.still() && l.join.still() {
-		if g := l.gain.value; g != 0 {
-			for i, v := range buf {
-				bus[i] += g * v
-			}
-		}
-		return want != 0
-	}
-	for i := 0; i+1 < len(buf); i += pcm.Channels {
+	for i := 0; i+1 < len(out); i += pcm.Channels {
 		g := l.gain.next() * l.join.next()
-		bus[i] += g * buf[i]
-		bus[i+1] += g * buf[i+1]
+		out[i] *= g
+		out[i+1] *= g
 	}
-	return want != 0
+	l.air.addTo(bus, out)
+	return want != 0 && share != 0
 }
 
 func (l *lane) level() LaneLevel {
@@ -171,4 +184,21 @@ func (r *ramp) next() float32 {
 		r.value += r.step
 	}
 	return r.value
+}
+
+// addTo adds x to dst with the gain of r.
+func (r *ramp) addTo(dst, x []float32) {
+	if r.still() {
+		if g := r.value; g != 0 {
+			for i, v := range x {
+				dst[i] += g * v
+			}
+		}
+		return
+	}
+	for i := 0; i+1 < len(x); i += pcm.Channels {
+		g := r.next()
+		dst[i] += g * x[i]
+		dst[i+1] += g * x[i+1]
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,13 @@ type Report struct {
 	DeadAir DeadAir
 }
 
+// Speech says that somebody in a lane that is on air began or ended to speak.
+type Speech struct {
+	Lane     string
+	Speaking bool
+	Pos      pcm.Pos // in the programme
+}
+
 // A Snapshot is the state of the programme for those who watch it.
 type Snapshot struct {
 	Report
@@ -53,17 +61,19 @@ type Mixer struct {
 	mu      sync.Mutex
 	lanes   map[string]*lane
 	pending []*lane // added since the last frame
+	returns returns
 	reset   bool
 	shown   Snapshot
+	closed  atomic.Bool // the programme's fader is down
 
 	// Of the goroutine that mixes.
 	active  []*lane // by id; with those that leave
-	buf     [pcm.FrameLen]float32
 	weight  loudness.KWeight
 	air     air
 	bed     bed
 	under   bool
 	limiter *limiter
+	speech  []Speech
 	meter   loudness.Meter
 	reading loudness.Reading
 	frames  int
@@ -76,6 +86,7 @@ func NewMixer(o Options) *Mixer {
 	}
 	m := &Mixer{
 		lanes:   make(map[string]*lane),
+		returns: make(returns),
 		active:  make([]*lane, 0, 64),
 		air:     air{holdAfter: int(max(o.HoldAfter, 0) / frame)},
 		bed:     bed{hold: o.Hold, duck: 1},
@@ -112,6 +123,16 @@ func (m *Mixer) Remove(id string) bool {
 func (m *Mixer) SetGain(id string, db float64) bool {
 	return m.change(id, func(l *lane) { l.gainDB = db; l.aim() })
 }
+
+// SetOnAir takes a lane into the programme or out of it, in 10 ms; its returns are not
+// changed. It reports whether there is such a lane.
+func (m *Mixer) SetOnAir(id string, on bool) bool {
+	return m.change(id, func(l *lane) { l.offAir.Store(!on) })
+}
+
+// SetOpen moves the fader of the whole programme: closed, the hold plays whoever
+// speaks, and the returns go on.
+func (m *Mixer) SetOpen(open bool) { m.closed.Store(!open) }
 
 // SetMute mutes a lane or lets it be heard; it reports whether there is such a lane.
 func (m *Mixer) SetMute(id string, muted bool) bool {
@@ -169,9 +190,14 @@ func (m *Mixer) Mix(dst []float32, pos pcm.Pos) Report {
 	clear(dst)
 	heard := false
 	for _, l := range m.active {
-		if l.addTo(dst, m.buf[:len(dst)]) {
+		if l.addTo(dst) {
 			heard = true
 		}
+	}
+	m.send()
+	if m.closed.Load() {
+		heard = false
+		clear(dst)
 	}
 	m.active = slices.DeleteFunc(m.active, func(l *lane) bool { return l.gain.target == 0 && l.leaving.Load() })
 
@@ -184,6 +210,10 @@ func (m *Mixer) Mix(dst []float32, pos pcm.Pos) Report {
 	m.meter.Add(dst)
 	return m.show()
 }
+
+// Speech returns who began or ended to speak with the last frame. It belongs to the
+// goroutine that mixes and holds until the next frame.
+func (m *Mixer) Speech() []Speech { return m.speech }
 
 // adopt takes over what others asked for.
 func (m *Mixer) adopt() {
