@@ -118,7 +118,7 @@ func (g *Gate) Open(ctx context.Context, c Claim, f decode.Format) (*Lane, error
 	if t.Name != "" {
 		c.Name = t.Name
 	}
-	return g.open(ctx, c, t.ID, f)
+	return g.open(ctx, c, t, f)
 }
 
 // Trusted is the gate as the operator's own inputs see it: they need no token.
@@ -132,17 +132,21 @@ func (t TrustedGate) Check(Claim) error { return nil }
 
 // Open is [Gate.Open] without a token; the claim's name owns the seat.
 func (t TrustedGate) Open(ctx context.Context, c Claim, f decode.Format) (*Lane, error) {
-	return t.gate.open(ctx, c, c.Transport+":"+c.Name, f)
+	return t.gate.open(ctx, c, token.Token{}, f)
 }
 
-// open gives c the seat with the given id.
-func (g *Gate) open(ctx context.Context, c Claim, seat string, f decode.Format) (*Lane, error) {
+// open gives c the token's seat; without one, the seat of its name.
+func (g *Gate) open(ctx context.Context, c Claim, t token.Token, f decode.Format) (*Lane, error) {
 	p := g.programmes[c.Station]
+	seat := t.ID
+	if seat == "" {
+		seat = c.Transport + ":" + c.Name
+	}
 	if p == nil {
 		return nil, fmt.Errorf("%w (there is no station %q)", ErrForbidden, c.Station)
 	}
 	l := newLane(ctx, p, c, seat)
-	if err := p.admit(l, g.opt.Speakers); err != nil {
+	if err := p.admit(l, t, g.opt.Speakers); err != nil {
 		l.stream.Close()
 		return nil, err
 	}

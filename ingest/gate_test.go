@@ -66,6 +66,26 @@ func (d *desk) open(c ingest.Claim) *ingest.Lane {
 	return l
 }
 
+// onAir takes a speaker on air.
+func (d *desk) onAir(name string) {
+	d.t.Helper()
+	if err := d.programme.Desk().SetOnAir(d.seat(name), true); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// seat returns the seat of a speaker.
+func (d *desk) seat(name string) string {
+	d.t.Helper()
+	for _, s := range d.programme.Desk().Speakers() {
+		if s.Name == name {
+			return s.Seat
+		}
+	}
+	d.t.Fatalf("%s is not there", name)
+	return ""
+}
+
 // hear plays the programme for a while and returns it.
 func (d *desk) hear(lasts time.Duration) []float32 {
 	d.t.Helper()
@@ -184,6 +204,7 @@ func TestSpeakersAreSummedAndMarked(t *testing.T) {
 			t.Errorf("at the start: %+v", d.marks)
 		}
 		a, b := d.open(d.claim("Anna")), d.open(d.claim("Bert"))
+		d.onAir("Bert")
 		a.Title("Two voices")
 		endA, endB := say(a, 500, 2*time.Second), say(b, 1500, 2*time.Second)
 		both := d.hear(time.Second)[pcm.Rate:] // the second half

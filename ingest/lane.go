@@ -8,7 +8,16 @@ import (
 
 	"longwave/ingest/decode"
 	"longwave/ingest/jitter"
+	"longwave/ingest/mix"
+	"longwave/ingest/pcm"
 )
+
+// A sound is a lane's buffer as the desk sees it.
+type sound interface {
+	mix.Source
+	End() // nothing more will come: what is there is still played
+	State() jitter.State
+}
 
 // A Lane is a speaker's way to the mixer. One goroutine pushes; the other methods
 // may be called by anybody.
@@ -18,8 +27,9 @@ type Lane struct {
 	seat      string // who owns it: a token's ID
 	id        string // of this connection, for the mixer
 	opened    time.Time
-	stream    *jitter.Stream
-	dec       decode.Decoder
+	sound     sound
+	stream    *jitter.Stream  // nil for packets that carry their own time
+	dec       decode.Decoder  // the same
 	ctx       context.Context //nolint:containedctx // lives as long as the lane does
 	cancel    context.CancelCauseFunc
 	ending    sync.Once
@@ -39,9 +49,17 @@ var buffers = map[string]jitter.Options{
 func newLane(ctx context.Context, p *Programme, c Claim, seat string) *Lane {
 	opt := buffers[c.Transport]
 	opt.Metrics = p.buffers
-	l := &Lane{programme: p, claim: c, seat: seat, opened: time.Now(), stream: jitter.NewStream(opt)}
+	opt.Late = p.behind
+	stream := jitter.NewStream(opt)
+	l := &Lane{programme: p, claim: c, seat: seat, opened: time.Now(), stream: stream, sound: stream}
 	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return l
+}
+
+// behind returns how late the frame is that the programme mixes. Only the goroutine
+// that calls [Programme.Next] calls it, from [jitter.Stream.Pull].
+func (p *Programme) behind() time.Duration {
+	return -p.opt.Clock.Until(p.pos + pcm.FrameSamples)
 }
 
 // decode starts the lane's decoder, which lives as long as the lane does.
@@ -72,7 +90,7 @@ func (l *Lane) write(samples []float32) error { return l.stream.Write(l.ctx, sam
 // Title says what the sound that is pushed from now on is. The programme is told when
 // that sound is heard.
 func (l *Lane) Title(s string) {
-	at := l.stream.State().Written
+	at := l.sound.State().Written
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.titles) == mostTitles {
@@ -97,7 +115,7 @@ func (l *Lane) due() (text string, ok bool) {
 	if len(l.titles) == 0 {
 		return "", false
 	}
-	s := l.stream.State()
+	s := l.sound.State()
 	heard := s.Written - int64(s.Level)
 	for len(l.titles) > 0 && l.titles[0].at <= heard {
 		text, ok = l.titles[0].text, true
@@ -121,10 +139,17 @@ func (l *Lane) Close() error {
 // end lets no more sound in; why is what Push returns from now on.
 func (l *Lane) end(why error) {
 	l.ending.Do(func() {
-		l.stream.End()
+		l.sound.End()
 		l.cancel(why)
 	})
 }
 
 // played reports that nothing of the lane is left to be heard.
-func (l *Lane) played() bool { return l.stream.State().Phase == jitter.Ended }
+func (l *Lane) played() bool { return l.sound.State().Phase == jitter.Ended }
+
+// Done is closed when the lane was ended by us or by Close; Err says why.
+func (l *Lane) Done() <-chan struct{} { return l.ctx.Done() }
+
+// Err is why the lane ended: [ErrClosed] when another connection took the seat or the
+// programme ends, [ErrRemoved] when the host removed the speaker; nil before.
+func (l *Lane) Err() error { return context.Cause(l.ctx) }

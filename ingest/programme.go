@@ -11,6 +11,7 @@ import (
 	"longwave/ingest/jitter"
 	"longwave/ingest/mix"
 	"longwave/ingest/pcm"
+	"longwave/ingest/token"
 )
 
 // ProgrammeOptions are what a [Programme] works with.
@@ -42,15 +43,16 @@ type Programme struct {
 	told  string // what the last MarkTitle said
 	dead  mix.DeadAir
 
-	seats seats
+	desk *Desk
 }
 
 // NewProgramme returns a programme that plays its hold until somebody speaks.
 func NewProgramme(opt ProgrammeOptions) *Programme {
+	mixer := mix.NewMixer(mix.Options{Hold: opt.Hold, Metrics: opt.Registry})
 	return &Programme{
-		opt: opt, mixer: mix.NewMixer(mix.Options{Hold: opt.Hold, Metrics: opt.Registry}), pos: opt.Start,
+		opt: opt, mixer: mixer, pos: opt.Start, desk: newDesk(mixer, opt.Log),
 		buffers: jitter.NewMetrics(opt.Registry), late: newLateness(opt.Registry),
-		seats: seats{lanes: map[string]*Lane{}}, marks: make([]pcm.Mark, 0, 8),
+		marks: make([]pcm.Mark, 0, 8),
 	}
 }
 
@@ -62,7 +64,7 @@ func (p *Programme) Next(ctx context.Context) (pcm.Frame, error) {
 	if err := p.opt.Clock.Wait(ctx, end); err != nil {
 		return pcm.Frame{}, err
 	}
-	if p.pos%(sweepFrames*pcm.FrameSamples) == 0 && p.seats.sweep(p.remove) {
+	if p.pos%(sweepFrames*pcm.FrameSamples) == 0 && p.desk.sweep() {
 		return pcm.Frame{}, io.EOF
 	}
 	p.late.Observe(pcm.Duration(p.opt.Clock.Now() - end).Seconds())
@@ -86,11 +88,19 @@ func (p *Programme) mark(r mix.Report) []pcm.Mark {
 	}
 	if r.DeadAir != p.dead {
 		p.logDeadAir(r.DeadAir)
+		p.desk.dead(r.DeadAir)
 		p.dead = r.DeadAir
 	}
-	if title, ok := p.seats.title(); ok && title != p.told {
+	if title, ok := p.desk.title(); ok && title != p.told {
 		p.told = title
 		p.marks = append(p.marks, pcm.Mark{Pos: p.pos, Kind: pcm.MarkTitle, Text: title})
+	}
+	for _, x := range p.mixer.Speech() {
+		id, name := p.desk.who(x.Lane)
+		if !x.Speaking {
+			name = ""
+		}
+		p.marks = append(p.marks, pcm.Mark{Pos: x.Pos, Kind: pcm.MarkSpeaker, ID: id, Text: name})
 	}
 	return p.marks
 }
@@ -104,28 +114,19 @@ func (p *Programme) logDeadAir(d mix.DeadAir) {
 }
 
 // admit puts l on the mixer.
-func (p *Programme) admit(l *Lane, most int) error {
-	before, err := p.seats.take(l, most)
-	if err != nil {
+func (p *Programme) admit(l *Lane, t token.Token, most int) error {
+	if err := p.desk.admit(l, t, most); err != nil {
 		return fmt.Errorf("station %q: %w", p.opt.Station, err)
 	}
-	if before != nil {
-		before.end(ErrClosed)
-		p.opt.Log.Info("seat taken over", "speaker", l.claim.Name, "remote", l.claim.Remote, "from", before.claim.Remote)
-	}
-	p.mixer.Add(l.id, l.stream, mix.LaneOptions{})
-	p.opt.Log.Info("lane opened", "speaker", l.claim.Name, "transport", l.claim.Transport, "remote", l.claim.Remote)
 	return nil
 }
 
-// remove takes a lane that was played off the mixer.
-func (p *Programme) remove(l *Lane) {
-	p.mixer.Remove(l.id)
-	s := l.stream.State()
-	p.opt.Log.Info("lane closed", "speaker", l.claim.Name, "transport", l.claim.Transport,
-		"played", pcm.Duration(pcm.Pos(s.Played)), "underruns", s.Underruns, "skipped", pcm.Duration(pcm.Pos(s.Skipped)))
-}
+// Desk is where the programme's host works.
+func (p *Programme) Desk() *Desk { return p.desk }
+
+// Meters are the programme's loudness and state.
+func (p *Programme) Meters() mix.Snapshot { return p.mixer.Snapshot() }
 
 // Close ends every lane and admits nobody any more. Next plays what they hold, for
 // three seconds at most, and returns io.EOF then.
-func (p *Programme) Close() { p.seats.close() }
+func (p *Programme) Close() { p.desk.close() }

@@ -1,74 +1,163 @@
 package ingest
 
 import (
+	"cmp"
 	"fmt"
-	"sync"
+	"slices"
 	"time"
+
+	"longwave/ingest/token"
 )
 
-// drainTime bounds how long lanes are played out after the programme was closed.
-const drainTime = 3 * time.Second
+const (
+	// drainTime bounds how long lanes are played out after the programme was closed.
+	drainTime = 3 * time.Second
+	// awayTime is for how long the desk keeps the place of somebody who is gone.
+	awayTime = time.Hour
+	// mostAway bounds how many places it keeps.
+	mostAway = 256
+)
 
-// seats are the lanes of a programme. A token owns a seat; the connection that uses
-// it may change.
-type seats struct {
-	mu     sync.Mutex
-	lanes  map[string]*Lane // by seat
-	old    []*Lane          // without a seat, still being played
-	count  int              // lanes so far
-	closed time.Time        // zero while speakers are admitted
+// A seat is somebody's place at the desk. A token owns it; the connection that uses it
+// may change or be away.
+type seat struct {
+	id      string
+	token   token.Token // zero ID and role for the operator's own inputs
+	name    string
+	lane    *Lane // nil while away
+	order   int   // of the first arrival
+	left    time.Time
+	onAir   bool
+	muted   bool
+	gainDB  float64
+	returns int // how many are open
 }
 
-// take gives l its seat and returns the lane that had it, if there was one.
-func (s *seats) take(l *Lane, most int) (before *Lane, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed.IsZero() {
-		return nil, fmt.Errorf("the programme ends: %w", ErrClosed)
+// place gives l its seat and returns the lane that had it, if there was one. The desk's
+// mutex is held.
+func (d *Desk) place(l *Lane, t token.Token, most int) (s *seat, before *Lane, err error) {
+	if !d.closed.IsZero() {
+		return nil, nil, fmt.Errorf("the programme ends: %w", ErrClosed)
 	}
-	before = s.lanes[l.seat]
-	if before == nil && len(s.lanes) >= most {
-		return nil, fmt.Errorf("%d speakers are connected: %w", most, ErrBusy)
+	s = d.seats[l.seat]
+	if (s == nil || s.lane == nil) && d.connected() >= most {
+		return nil, nil, fmt.Errorf("%d speakers are connected: %w", most, ErrBusy)
 	}
-	if before != nil {
-		s.old = append(s.old, before)
+	d.count++
+	if s == nil {
+		s = &seat{id: l.seat, order: d.count, onAir: d.admits(t)}
+		d.seats[l.seat] = s
 	}
-	s.count++
-	l.id = fmt.Sprintf("%s#%d", l.seat, s.count)
-	s.lanes[l.seat] = l
-	return before, nil
+	if before = s.lane; before != nil {
+		d.old = append(d.old, before)
+	}
+	l.id = fmt.Sprintf("%s#%d", l.seat, d.count)
+	s.token, s.name, s.lane, s.left = t, l.claim.Name, l, time.Time{}
+	return s, before, nil
 }
 
-// sweep calls remove for each lane of which nothing is left to be heard, and reports
-// that the programme is over.
-func (s *seats) sweep(remove func(*Lane)) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for seat, l := range s.lanes {
-		if l.played() {
-			remove(l)
-			delete(s.lanes, seat)
+// admits says whether a newcomer is on air at once: the operator's own inputs are, a
+// host is, and where nobody hosts the first voice is. All others wait in the green
+// room.
+func (d *Desk) admits(t token.Token) bool {
+	if t.ID == "" || t.Role == token.Host {
+		return true
+	}
+	return d.auto && !d.voices()
+}
+
+// voices reports that somebody is on air who came by a token.
+func (d *Desk) voices() bool {
+	for _, s := range d.seats {
+		if s.onAir && s.lane != nil && s.token.ID != "" {
+			return true
 		}
 	}
-	rest := s.old[:0]
-	for _, l := range s.old {
-		if l.played() {
-			remove(l)
-		} else {
-			rest = append(rest, l)
+	return false
+}
+
+func (d *Desk) connected() int {
+	n := 0
+	for _, s := range d.seats {
+		if s.lane != nil {
+			n++
 		}
 	}
-	clear(s.old[len(rest):])
-	s.old = rest
-	return !s.closed.IsZero() && (len(s.lanes)+len(s.old) == 0 || time.Since(s.closed) > drainTime)
+	return n
+}
+
+// sweep takes lanes off of which nothing is left to be heard, and reports that the
+// programme is over.
+func (d *Desk) sweep() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, s := range d.seats {
+		switch {
+		case s.lane != nil && s.lane.played():
+			d.remove(s.lane)
+			s.lane, s.left = nil, time.Now()
+			d.event(EventLeft, id, s.name)
+			if s.token.ID == "" {
+				delete(d.seats, id)
+			}
+		case s.lane == nil && s.returns == 0 && time.Since(s.left) > awayTime:
+			delete(d.seats, id)
+		}
+	}
+	d.old = slices.DeleteFunc(d.old, func(l *Lane) bool {
+		if l.played() {
+			d.remove(l)
+			return true
+		}
+		return false
+	})
+	d.forget()
+	d.promote()
+	return !d.closed.IsZero() && (d.connected()+len(d.old) == 0 || time.Since(d.closed) > drainTime)
+}
+
+// forget keeps the places of those who are gone within bounds.
+func (d *Desk) forget() {
+	var away []string
+	for id, s := range d.seats {
+		if s.lane == nil && s.returns == 0 {
+			away = append(away, id)
+		}
+	}
+	if len(away) <= mostAway {
+		return
+	}
+	slices.SortFunc(away, func(a, b string) int { return d.seats[a].left.Compare(d.seats[b].left) })
+	for _, id := range away[:len(away)-mostAway] {
+		delete(d.seats, id)
+	}
+}
+
+// promote puts whoever waits longest on air where nobody hosts and nobody is.
+func (d *Desk) promote() {
+	if !d.auto || d.voices() {
+		return
+	}
+	var next *seat
+	for _, s := range d.seats {
+		if s.lane != nil && !s.onAir && (next == nil || s.order < next.order) {
+			next = s
+		}
+	}
+	if next != nil {
+		d.setOnAir(next, true)
+	}
 }
 
 // title returns the title of sound that has just come to be heard.
-func (s *seats) title() (text string, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.lanes {
-		if t, due := l.due(); due {
+func (d *Desk) title() (text string, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.seats {
+		if s.lane == nil {
+			continue
+		}
+		if t, due := s.lane.due(); due && s.onAir {
 			text, ok = t, true
 		}
 	}
@@ -76,14 +165,26 @@ func (s *seats) title() (text string, ok bool) {
 }
 
 // close ends every lane and lets nobody in any more.
-func (s *seats) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed.IsZero() {
+func (d *Desk) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed.IsZero() {
 		return
 	}
-	s.closed = time.Now()
-	for _, l := range s.lanes {
-		l.end(ErrClosed)
+	d.closed = time.Now()
+	for _, s := range d.seats {
+		if s.lane != nil {
+			s.lane.end(ErrClosed)
+		}
 	}
+}
+
+// sorted returns the seats' ids in the order in which they came.
+func (d *Desk) sorted() []string {
+	ids := make([]string, 0, len(d.seats))
+	for id := range d.seats {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(d.seats[a].order, d.seats[b].order) })
+	return ids
 }

@@ -1,0 +1,248 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"longwave/ingest/mix"
+	"longwave/ingest/pcm"
+	"longwave/ingest/token"
+)
+
+// ErrNoSeat means that there is nobody with this seat.
+var ErrNoSeat = errors.New("no such speaker")
+
+// ErrRemoved is why a lane ends that the host removed.
+var ErrRemoved = fmt.Errorf("removed by the host: %w", ErrClosed)
+
+// The faders' range, in dB.
+const (
+	LeastGain = -60
+	MostGain  = 12
+)
+
+// A Speaker is a seat as the host sees it.
+type Speaker struct {
+	Seat      string // the token's ID, or transport:name for the operator's own inputs
+	Name      string
+	Role      token.Role // zero for the operator's own inputs
+	Feed      bool       // a finished programme, not a voice
+	Music     bool
+	Transport string // of the connection, as are Remote and Since
+	Remote    string
+	Since     time.Time
+	Connected bool // false: away, the seat is kept
+	OnAir     bool // false: in the green room
+	Muted     bool
+	GainDB    float64
+	Level     mix.LaneLevel // zero while away
+}
+
+// A Desk is where a programme's host works: who is there, who is on air, how loud,
+// and who hears whom. It is safe for concurrent use.
+//
+// Who hears whom in the returns: whoever is on air is heard by everybody but
+// themselves, and those in the green room hear each other too. A host may listen to
+// somebody in the green room (cue) and speak to some people instead of to the
+// audience (talkback). Nobody hears themselves, ever.
+type Desk struct {
+	mixer *mix.Mixer
+	log   *slog.Logger
+
+	mu     sync.Mutex
+	auto   bool
+	open   bool
+	seats  map[string]*seat
+	old    []*Lane // without a seat, still being played
+	count  int     // lanes so far
+	closed time.Time
+	ears   map[string]*ear
+	cues   map[string][]string // by the host's seat
+	talks  map[string][]string // the same; nil: to the audience
+	news   news
+}
+
+func newDesk(m *mix.Mixer, log *slog.Logger) *Desk {
+	return &Desk{
+		mixer: m, log: log, auto: true, open: true, seats: map[string]*seat{}, ears: map[string]*ear{},
+		cues: map[string][]string{}, talks: map[string][]string{}, news: news{changed: make(chan struct{})},
+	}
+}
+
+// Speakers returns who is there, in the order in which they came.
+func (d *Desk) Speakers() []Speaker {
+	levels := map[string]mix.LaneLevel{}
+	for _, l := range d.mixer.Levels(nil) {
+		levels[l.ID] = l
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []Speaker
+	for _, id := range d.sorted() {
+		s := d.seats[id]
+		x := Speaker{
+			Seat: id, Name: s.name, Role: s.token.Role, Feed: s.token.Feed, Music: s.token.Music,
+			OnAir: s.onAir, Muted: s.muted, GainDB: s.gainDB, Connected: s.lane != nil,
+		}
+		if l := s.lane; l != nil {
+			x.Transport, x.Remote, x.Since, x.Level = l.claim.Transport, l.claim.Remote, l.opened, levels[l.id]
+		}
+		all = append(all, x)
+	}
+	return all
+}
+
+// SetAuto says whether the first voice goes on air by itself, because nobody hosts.
+func (d *Desk) SetAuto(auto bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.auto = auto
+}
+
+// SetOpen moves the programme's fader: closed, the audience hears the hold, and the
+// speakers each other.
+func (d *Desk) SetOpen(open bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.open == open {
+		return
+	}
+	d.open = open
+	d.mixer.SetOpen(open)
+	d.news.tell()
+}
+
+// SetOnAir takes a speaker on air or back to the green room.
+func (d *Desk) SetOnAir(id string, on bool) error {
+	return d.change(id, func(s *seat) { d.setOnAir(s, on) })
+}
+
+func (d *Desk) setOnAir(s *seat, on bool) {
+	if s.onAir == on {
+		return
+	}
+	s.onAir = on
+	kind := EventOnAir
+	if !on {
+		kind = EventOffAir
+	}
+	d.event(kind, s.id, s.name)
+	d.route()
+}
+
+// SetMute mutes a speaker for everybody, or lets them be heard.
+func (d *Desk) SetMute(id string, muted bool) error {
+	return d.change(id, func(s *seat) {
+		s.muted = muted
+		if s.lane != nil {
+			d.mixer.SetMute(s.lane.id, muted)
+		}
+	})
+}
+
+// SetGain moves a speaker's fader, [LeastGain] to [MostGain].
+func (d *Desk) SetGain(id string, db float64) error {
+	if !(db >= LeastGain && db <= MostGain) {
+		return fmt.Errorf("gain %g dB: use %d to %d", db, LeastGain, MostGain)
+	}
+	return d.change(id, func(s *seat) {
+		s.gainDB = db
+		if s.lane != nil {
+			d.mixer.SetGain(s.lane.id, db)
+		}
+	})
+}
+
+// Remove ends a speaker's connection and gives up their place: when they come again
+// they wait in the green room.
+func (d *Desk) Remove(id string) error {
+	return d.change(id, func(s *seat) {
+		if s.lane != nil {
+			s.lane.end(ErrRemoved)
+			d.old = append(d.old, s.lane)
+		}
+		for _, e := range d.ears {
+			if e.seat == id {
+				e.ret.close(ErrRemoved)
+			}
+		}
+		d.event(EventRemoved, id, s.name)
+		delete(d.seats, id)
+		delete(d.cues, id)
+		delete(d.talks, id)
+		d.route()
+	})
+}
+
+// Cue says whom a host listens to besides those on air; none ends it.
+func (d *Desk) Cue(host string, seats []string) error {
+	return d.change(host, func(*seat) {
+		d.cues[host] = seats
+		d.route()
+	})
+}
+
+// Talk lets a host speak to these seats instead of to the audience; none ends it.
+func (d *Desk) Talk(host string, seats []string) error {
+	return d.change(host, func(*seat) {
+		d.talks[host] = seats
+		d.route()
+	})
+}
+
+func (d *Desk) change(id string, do func(*seat)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.seats[id]
+	if s == nil {
+		return fmt.Errorf("seat %q: %w", id, ErrNoSeat)
+	}
+	do(s)
+	d.news.tell()
+	return nil
+}
+
+// admit puts l on the mixer.
+func (d *Desk) admit(l *Lane, t token.Token, most int) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, before, err := d.place(l, t, most)
+	if err != nil {
+		return err
+	}
+	if before != nil {
+		before.end(ErrClosed)
+		d.log.Info("seat taken over", "speaker", s.name, "remote", l.claim.Remote, "from", before.claim.Remote)
+	}
+	d.mixer.Add(l.id, l.sound, mix.LaneOptions{GainDB: s.gainDB, Muted: s.muted, OffAir: !s.onAir, Voice: t.ID != "" && !t.Feed && !t.Music})
+	d.log.Info("lane opened", "speaker", s.name, "transport", l.claim.Transport, "remote", l.claim.Remote, "on_air", s.onAir)
+	if !s.onAir {
+		d.log.Info("the speaker waits in the green room until the host takes them on air", "speaker", s.name)
+	}
+	d.event(EventCame, l.seat, s.name)
+	d.route()
+	return nil
+}
+
+// remove takes a lane that was played off the mixer.
+func (d *Desk) remove(l *Lane) {
+	d.mixer.Remove(l.id)
+	s := l.sound.State()
+	d.log.Info("lane closed", "speaker", l.claim.Name, "transport", l.claim.Transport,
+		"played", pcm.Duration(pcm.Pos(s.Played)), "underruns", s.Underruns, "skipped", pcm.Duration(pcm.Pos(s.Skipped)))
+}
+
+// who returns who a lane of the mixer is: seat and name.
+func (d *Desk) who(lane string) (id, name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, s := range d.seats {
+		if s.lane != nil && s.lane.id == lane {
+			return id, s.name
+		}
+	}
+	return "", ""
+}

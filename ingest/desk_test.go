@@ -1,0 +1,216 @@
+package ingest_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"longwave/ingest"
+	"longwave/ingest/pcm"
+	"longwave/ingest/pcm/pcmtest"
+)
+
+// tones are the pitches of the voices in these tests.
+var tones = map[string]float64{"Anna": 1000, "Bert": 1500, "Carl": 2000}
+
+// names says whose tone is in x.
+func names(x []float32) []string {
+	var in []string
+	for name, hz := range tones {
+		if pcmtest.Goertzel(x, 0, hz) > 0.02 {
+			in = append(in, name)
+		}
+	}
+	slices.Sort(in)
+	return in
+}
+
+// ear opens the return of a speaker and collects what comes until the test ends.
+func (d *desk) ear(c ingest.Claim) (heard func() []float32) {
+	d.t.Helper()
+	r, err := d.gate.OpenReturn(c)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var all []float32
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		frame := make([]float32, pcm.FrameLen)
+		for r.Next(d.t.Context(), frame) == nil {
+			all = append(all, frame...)
+		}
+	}()
+	return func() []float32 {
+		r.Close()
+		<-done
+		return all
+	}
+}
+
+// TestReturns: who hears whom, in the programme and in the returns.
+func TestReturns(t *testing.T) {
+	everybody := []string{"Anna", "Bert", "Carl"}
+	tests := []struct {
+		name string
+		act  func(t *testing.T, d *desk)
+		// want is who is heard by the audience and by each speaker. Anna is on air, the
+		// others are in the green room.
+		want map[string][]string
+	}{
+		{"one on air, two in the green room", func(*testing.T, *desk) {}, map[string][]string{
+			"": {"Anna"}, "Anna": nil, "Bert": {"Anna", "Carl"}, "Carl": {"Anna", "Bert"},
+		}},
+		{"two on air", func(_ *testing.T, d *desk) { d.onAir("Bert") }, map[string][]string{
+			"": {"Anna", "Bert"}, "Anna": {"Bert"}, "Bert": {"Anna"}, "Carl": {"Anna", "Bert"},
+		}},
+		{"cue", func(t *testing.T, d *desk) {
+			if err := d.programme.Desk().Cue(d.seat("Anna"), []string{d.seat("Carl")}); err != nil {
+				t.Error(err)
+			}
+		}, map[string][]string{
+			"": {"Anna"}, "Anna": {"Carl"}, "Bert": {"Anna", "Carl"}, "Carl": {"Anna", "Bert"},
+		}},
+		{"talkback to one", func(t *testing.T, d *desk) {
+			d.onAir("Bert")
+			if err := d.programme.Desk().Talk(d.seat("Anna"), []string{d.seat("Bert")}); err != nil {
+				t.Error(err)
+			}
+		}, map[string][]string{
+			"": {"Bert"}, "Anna": {"Bert"}, "Bert": {"Anna"}, "Carl": {"Bert"},
+		}},
+		{"muted", func(t *testing.T, d *desk) {
+			if err := d.programme.Desk().SetMute(d.seat("Anna"), true); err != nil {
+				t.Error(err)
+			}
+		}, map[string][]string{
+			"": nil, "Anna": nil, "Bert": {"Carl"}, "Carl": {"Bert"},
+		}},
+		{"the programme's fader is down", func(_ *testing.T, d *desk) { d.programme.Desk().SetOpen(false) }, map[string][]string{
+			"": nil, "Anna": nil, "Bert": {"Anna", "Carl"}, "Carl": {"Anna", "Bert"},
+		}},
+		{"removed", func(t *testing.T, d *desk) {
+			if err := d.programme.Desk().Remove(d.seat("Bert")); err != nil {
+				t.Error(err)
+			}
+		}, map[string][]string{
+			"": {"Anna"}, "Anna": nil, "Carl": {"Anna"},
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, 0)
+				d.hear(100 * time.Millisecond)
+				ears := map[string]func() []float32{}
+				for _, name := range everybody {
+					c := d.claim(name)
+					say(d.open(c), tones[name], 5*time.Second)
+					ears[name] = d.ear(c)
+					d.hear(20 * time.Millisecond)
+				}
+				tt.act(t, d)
+				got := map[string][]string{"": names(d.hear(2 * time.Second)[pcm.Rate*2:])}
+				for name := range tt.want {
+					if name != "" {
+						heard := ears[name]()
+						got[name] = names(heard[len(heard)-pcm.Rate:])
+					}
+				}
+				for who, want := range tt.want {
+					if !slices.Equal(got[who], want) {
+						t.Errorf("%q hears %v, want %v", who, got[who], want)
+					}
+				}
+				d.hear(5 * time.Second)
+			})
+		})
+	}
+}
+
+// TestPlaceIsKept: who was on air is so again when they come back with their token, as
+// loud as before; who was removed waits in the green room.
+func TestPlaceIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 0)
+		host := d.programme.Desk()
+		host.SetAuto(false)
+		d.hear(100 * time.Millisecond)
+		c := d.claim("Anna")
+		<-say(d.open(c), tones["Anna"], time.Second)
+		seat := d.seat("Anna")
+		if s := host.Speakers()[0]; s.OnAir {
+			t.Errorf("somebody who just came is on air although there is a host: %+v", s)
+		}
+		d.onAir("Anna")
+		if err := host.SetGain(seat, -20); err != nil {
+			t.Fatal(err)
+		}
+		d.hear(3 * time.Second)
+		if s := host.Speakers()[0]; s.Connected || !s.OnAir {
+			t.Errorf("gone: %+v", s)
+		}
+		say(d.open(c), tones["Anna"], 3*time.Second)
+		x := d.hear(2 * time.Second)
+		if got := pcmtest.Goertzel(x[len(x)/2:], 0, tones["Anna"]); got < 0.019 || got > 0.021 {
+			t.Errorf("back with amplitude %.3f, want 0.02", got)
+		}
+		if err := host.Remove(seat); err != nil {
+			t.Fatal(err)
+		}
+		if err := host.Remove(seat); !errors.Is(err, ingest.ErrNoSeat) {
+			t.Errorf("removed twice: %v", err)
+		}
+		d.hear(2 * time.Second)
+		say(d.open(c), tones["Anna"], time.Second)
+		if s := host.Speakers()[0]; s.OnAir || s.GainDB != 0 {
+			t.Errorf("removed and back: %+v", s)
+		}
+		d.hear(2 * time.Second)
+	})
+}
+
+// TestAuto: where nobody hosts, the first voice is on air, and when it goes, whoever
+// waits longest.
+func TestAuto(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 0)
+		d.hear(100 * time.Millisecond)
+		for i, name := range []string{"Anna", "Bert", "Carl"} {
+			say(d.open(d.claim(name)), tones[name], time.Duration(i+1)*2*time.Second)
+			d.hear(20 * time.Millisecond)
+		}
+		for _, want := range []string{"Anna", "Bert", "Carl"} {
+			if got := names(d.hear(time.Second)[pcm.Rate:]); !slices.Equal(got, []string{want}) {
+				t.Errorf("heard %v, want %s", got, want)
+			}
+			d.hear(1200 * time.Millisecond)
+		}
+	})
+}
+
+// TestEvents: what happens at the desk is told in its order, and those who wait for it
+// are woken.
+func TestEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 0)
+		host := d.programme.Desk()
+		_, changed := host.Events(0)
+		<-say(d.open(d.claim("Anna")), 1000, 100*time.Millisecond)
+		<-changed
+		d.hear(2 * time.Second)
+		events, _ := host.Events(0)
+		var kinds []ingest.EventKind
+		for _, e := range events {
+			kinds = append(kinds, e.Kind)
+		}
+		if want := []ingest.EventKind{ingest.EventCame, ingest.EventLeft}; !slices.Equal(kinds, want) {
+			t.Errorf("told %v, want %v", kinds, want)
+		}
+		if rest, _ := host.Events(events[0].ID); len(rest) != 1 {
+			t.Errorf("after the first: %+v", rest)
+		}
+	})
+}

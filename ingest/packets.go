@@ -1,0 +1,46 @@
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"longwave/ingest/jitter"
+)
+
+// A PacketLane is the lane of a speaker whose packets carry their own time and may be
+// lost: RTP.
+type PacketLane struct {
+	*Lane
+	packets *jitter.Packets
+}
+
+// Put takes a packet. It never blocks: what cannot be used is dropped and counted.
+func (l *PacketLane) Put(p jitter.Packet) { l.packets.Put(p) }
+
+// Close ends the source: what is there is still played.
+func (l *PacketLane) Close() { l.end(ErrClosed) }
+
+// OpenPackets admits a speaker who sends Opus packets by RTP. The caller must Close
+// the lane.
+func (g *Gate) OpenPackets(ctx context.Context, c Claim) (*PacketLane, error) {
+	t, err := g.check(c)
+	if err != nil {
+		g.metrics.refused(c.Transport)
+		return nil, err
+	}
+	if t.Name != "" {
+		c.Name = t.Name
+	}
+	p := g.programmes[c.Station]
+	packets, err := jitter.NewPackets(jitter.PacketOptions{Metrics: p.buffers})
+	if err != nil {
+		return nil, err
+	}
+	l := &Lane{programme: p, claim: c, seat: t.ID, opened: time.Now(), sound: packets}
+	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	if err := p.admit(l, t, g.opt.Speakers); err != nil {
+		return nil, err
+	}
+	g.metrics.opened(c.Transport)
+	return &PacketLane{Lane: l, packets: packets}, nil
+}
