@@ -61,6 +61,7 @@ type Drift struct {
 	rate float64 // what the sender is believed to deviate from our clock
 	want float64 // deviation of the ratio that the law asks for
 	dev  float64 // deviation in force
+	lean float64 // deviation on purpose
 }
 
 // A trough is the smallest margin of a block, and when it was.
@@ -93,14 +94,21 @@ func (d *Drift) Step() float64 {
 	}
 	d.dev += clamp(d.want-d.dev, maxSlew*frameSeconds)
 	d.now += frameSeconds
-	d.lead += d.dev * frameSeconds
-	return 1 + d.dev
+	d.lead += (d.dev + d.lean) * frameSeconds
+	d.setPoint -= d.lean * frameSeconds
+	return 1 + d.dev + d.lean
 }
+
+// Lean plays the frames from now on faster by a share dev of their time, so that the
+// margin becomes smaller. The set point goes along: what is known of the sender's
+// clock stays as it is.
+func (d *Drift) Lean(dev float64) { d.lean = dev }
 
 // Rest is [Drift.Step] while the sender's clock cannot be seen, because it waits
 // for us: everything is forgotten and the ratio goes back to 1.
 func (d *Drift) Rest() float64 {
-	*d = Drift{dev: d.dev - clamp(d.dev, maxSlew*frameSeconds)}
+	dev := d.dev + d.lean
+	*d = Drift{dev: dev - clamp(dev, maxSlew*frameSeconds)}
 	return 1 + d.dev
 }
 

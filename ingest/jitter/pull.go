@@ -10,7 +10,7 @@ import (
 // and never blocks. Where there is none it gives zeros; Heard means that the
 // frame has at least one sample of the sender's.
 func (s *Stream) Pull(dst []float32) pcm.Fill {
-	n, left := s.take(len(dst)/pcm.Channels, time.Now())
+	n, left := s.take(len(dst)/pcm.Channels, time.Now(), max(s.late(), 0))
 	select {
 	case s.room <- struct{}{}:
 	default:
@@ -42,20 +42,22 @@ func scale(x []float32, i int, g float32) {
 const far = 1 << 30
 
 // take feeds the resampler with what the next frame of n samples needs. It
-// returns how many can be made, and how many there are until silence.
-func (s *Stream) take(n int, now time.Time) (made, left int) {
+// returns how many can be made, and how many there are until silence. The frame was
+// due at now less late.
+func (s *Stream) take(n int, now time.Time, late time.Duration) (made, left int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.steer.pulled(now)
+	s.steer.pulled(now.Add(-late))
 	if s.closed() && s.state.Phase != Playing {
 		s.state.Phase = Ended
 		s.drop()
 	}
-	if !s.ready(now) {
+	if !s.ready(now, s.state.Target+pcm.Samples(late)) {
 		return 0, 0
 	}
 	s.skip()
-	s.state.Ratio = s.steer.ratio()
+	s.state.Ratio = s.steer.ratio(s.ring.level)
+	s.state.Target = s.steer.back.target(s.state.Target)
 	s.out.SetRatio(s.state.Ratio)
 	need := s.out.Need(n)
 	switch {
@@ -77,15 +79,16 @@ func (s *Stream) take(n int, now time.Time) (made, left int) {
 	return made, left
 }
 
-// ready reports whether there is sound to play in this frame.
-func (s *Stream) ready(now time.Time) bool {
+// ready reports whether there is sound to play in this frame, where it takes least
+// samples to begin.
+func (s *Stream) ready(now time.Time, least pcm.Pos) bool {
 	if s.state.Phase == Ended || s.state.Phase == Playing {
 		return s.state.Phase == Playing
 	}
-	if !s.ended && pcm.Pos(s.ring.level) < s.state.Target {
+	if !s.ended && pcm.Pos(s.ring.level) < least {
 		return false
 	}
-	if n := s.steer.head(s.ring.level, s.state.Target, now); n > 0 && !s.ended {
+	if n := s.steer.head(s.ring.level, least, now); n > 0 && !s.ended {
 		s.ring.drop(n)
 		s.state.Skipped += int64(n)
 		s.count.skip(float64(n) / pcm.Rate)
@@ -119,6 +122,7 @@ func (s *Stream) stall() {
 	s.state.Phase = Stalled
 	s.state.Underruns++
 	s.count.ranDry()
+	s.steer.back.ranDry()
 	grown := s.state.Target + min(s.state.Target, pcm.Samples(growTarget))
 	s.state.Target = max(s.state.Target, min(grown, pcm.Pos(s.ring.size()/2)))
 }

@@ -28,23 +28,24 @@ const pipeBuffer = 500 * time.Millisecond
 // The stream's mutex guards it.
 type steering struct {
 	drift    Drift
-	frame    int // pulls so far
-	lastPull time.Time
-	heldAt   int     // pull at which a Write last waited
-	inHand   pcm.Pos // samples fed to the resampler and not played
-	surplus  int     // samples to skip
-	since    int     // pull at which surplus was found
+	frame    int       // pulls so far
+	lastPull time.Time // when the newest frame was due
+	heldAt   int       // pull at which a Write last waited
+	inHand   pcm.Pos   // samples fed to the resampler and not played
+	surplus  int       // samples to skip
+	since    int       // pull at which surplus was found
 	trim     bool
+	back     retreat
 	waiting  time.Time // since when sound has come in and not gone out; zero: none has
 }
 
-func (s *steering) pulled(now time.Time) {
+func (s *steering) pulled(due time.Time) {
 	s.frame++
-	s.lastPull = now
+	s.lastPull = due
 }
 
 // arrived observes the margin: what there is less what is being played since the
-// last pull.
+// last frame.
 func (s *steering) arrived(level int, now time.Time) {
 	s.drift.Observe(pcm.Pos(level) - pcm.Samples(now.Sub(s.lastPull)))
 }
@@ -53,10 +54,13 @@ func (s *steering) held() { s.heldAt = s.frame }
 
 func (s *steering) isHeld() bool { return s.frame-s.heldAt < heldFrames }
 
-func (s *steering) ratio() float64 {
+// ratio returns how the next frame is to be played, of level samples that are there.
+func (s *steering) ratio(level int) float64 {
 	if s.isHeld() {
+		s.back.forget()
 		return s.drift.Rest()
 	}
+	s.drift.Lean(s.back.step(level))
 	return s.drift.Step()
 }
 
@@ -83,6 +87,7 @@ func (s *steering) patienceOver() bool { return s.frame-s.since > skipPatience }
 
 func (s *steering) skipped(n int) {
 	s.drift.Shift(pcm.Pos(n))
+	s.back.forget()
 	s.surplus = 0
 }
 

@@ -36,8 +36,9 @@ const (
 // Options of a [Stream]; the zero value is right for live senders over TCP.
 type Options struct {
 	// Target is how much must have arrived before sound starts. 0 is
-	// [DefaultTarget]; the least is 40 ms. It grows by 0.5 s with every
-	// underrun, up to half the capacity.
+	// [DefaultTarget]; the least is 40 ms. It doubles with every underrun, by 0.5 s
+	// at most and up to half the capacity, and comes back when a minute or more has
+	// shown that the extra is not touched.
 	Target time.Duration
 	// Capacity is how much the stream holds. 0 is [DefaultCapacity]; the least
 	// is twice the target.
@@ -46,6 +47,10 @@ type Options struct {
 	// senders that keep the time: with them it would stay as delay for ever. From one
 	// that is faster than time nothing is dropped.
 	Trim bool
+	// Late returns how late the frame is that is being pulled; it is called by Pull.
+	// Who is late takes several frames at once then, so sound starts with as much
+	// more ahead. nil: frames are pulled when they are due.
+	Late func() time.Duration
 	// Metrics counts underruns and skips; nil does not.
 	Metrics *Metrics
 }
@@ -68,7 +73,7 @@ func (p Phase) String() string { return [...]string{"filling", "playing", "stall
 type State struct {
 	Phase  Phase
 	Level  pcm.Pos // arrived and not yet played
-	Target pcm.Pos // see [Options]; grown by underruns
+	Target pcm.Pos // see [Options]; grown by underruns, until it is seen not to be needed
 	Ratio  float64 // input per output
 	// Held reports that the sender was held back in the last 10 s.
 	Held bool
@@ -92,6 +97,7 @@ type Stream struct {
 	state State // Level and Played are worked out when it is asked for
 	ended bool  // by End or Close
 	steer steering
+	late  func() time.Duration
 	count *Metrics
 
 	// Only Pull uses these.
@@ -110,12 +116,16 @@ func NewStream(o Options) *Stream {
 		o.Capacity = DefaultCapacity
 	}
 	o.Capacity = max(o.Capacity, 2*o.Target)
+	if o.Late == nil {
+		o.Late = func() time.Duration { return 0 }
+	}
 	return &Stream{
 		room:  make(chan struct{}, 1),
 		done:  make(chan struct{}),
 		ring:  newRing(int(pcm.Samples(o.Capacity))),
 		state: State{Target: pcm.Samples(o.Target), Ratio: 1},
-		steer: steering{heldAt: -heldFrames, trim: o.Trim},
+		steer: steering{heldAt: -heldFrames, trim: o.Trim, back: retreat{home: pcm.Samples(o.Target), wait: firstWait}},
+		late:  o.Late,
 		out:   resample.New(),
 		count: o.Metrics,
 	}
