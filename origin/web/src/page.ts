@@ -1,13 +1,12 @@
 // The page's script: finds the elements, fits the words to the browser's
 // language, and connects player and page.
 import { choose, fill, languages, type Key, type Strings } from './i18n';
+import { untilLoaded } from './load';
 import { nothing, type Now } from './marks';
 import { playNative } from './native';
-import { Player } from './player';
-import type { Attempt, Session, Status } from './session';
+import { Player, type Engine } from './player';
+import type { Status } from './session';
 import { initial, view, type State } from './states';
-
-type Begin = (attempt: Attempt) => Session;
 
 function find<E extends Element>(selector: string): E {
   const element = document.querySelector<E>(selector);
@@ -26,13 +25,12 @@ function takesOpus(): boolean {
   return ['opus', 'Opus'].some((name) => mediaSource()?.isTypeSupported(`audio/mp4; codecs="${name}"`) ?? false);
 }
 
-/** hls.js where it can play, else the browser itself, else nobody. */
-async function engine(audio: HTMLAudioElement): Promise<Begin | null> {
-  if (mediaSource()) {
-    const hls = await import('./engine');
-    if (hls.isSupported()) return hls.play;
-  }
-  return audio.canPlayType('application/vnd.apple.mpegurl') ? playNative : null;
+/**
+ * Loads hls.js. Many browsers remember that a module did not load and never ask for
+ * its address again (https://github.com/whatwg/html/issues/6768): so each try has its own.
+ */
+function loadEngine(tries: number): Promise<typeof import('./engine')> {
+  return tries === 0 ? import('./engine') : import(`${find<HTMLLinkElement>('#engine').href}?${tries}`);
 }
 
 class Page {
@@ -45,6 +43,7 @@ class Page {
   private readonly names: Intl.ListFormat;
   private shownAt = -Infinity;
   private probe: number | undefined;
+  private wake = (): void => undefined; // ends the rest before the engine is tried again
 
   constructor() {
     const language = choose(navigator.languages, document.documentElement.lang);
@@ -61,39 +60,44 @@ class Page {
 
   async start(): Promise<void> {
     this.listenForVolume();
-    const begin = await engine(this.audio);
-    if (!begin) {
-      this.say('unsupported');
-      this.button.disabled = true;
-      return;
-    }
-    const sources = this.sources(begin !== playNative && takesOpus());
-    const player = new Player({
-      audio: this.audio,
-      sources,
-      begin,
-      changed: (state, status) => this.show(state, status),
-    });
+    const player = new Player({ audio: this.audio, changed: (state, status) => this.show(state, status) });
     this.listen(player);
-    this.button.disabled = false;
-    void this.look(player, sources[0] ?? '');
+    const engine = await this.engine(() => player.dispatch({ type: 'engine', engine: 'late' }));
+    player.equip(engine);
+    if (engine) void this.look(player, engine.sources[0] ?? '');
   }
 
-  private sources(opus: boolean): string[] {
-    const { index, opus: best } = this.root.dataset;
-    return opus && best ? [best, index ?? ''] : [index ?? ''];
+  /** hls.js where it can play, else the browser itself, else nobody. */
+  private async engine(failed: () => void): Promise<Engine | null> {
+    const { index = '', opus } = this.root.dataset;
+    if (mediaSource()) {
+      const hls = await untilLoaded(loadEngine, failed, (ms) => this.rest(ms));
+      if (hls.isSupported()) return { begin: hls.play, sources: opus && takesOpus() ? [opus, index] : [index] };
+    }
+    return this.audio.canPlayType('application/vnd.apple.mpegurl') ? { begin: playNative, sources: [index] } : null;
+  }
+
+  private rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+      window.setTimeout(resolve, ms);
+    });
   }
 
   private listen(player: Player): void {
-    this.button.addEventListener('click', () => player.toggle());
+    const hurry = (): void => {
+      this.wake();
+      player.hurry();
+    };
+    this.button.addEventListener('click', () => this.toggle(player));
     document.addEventListener('keydown', (event) => this.key(event, player));
     window.addEventListener('online', () => {
       player.dispatch({ type: 'network', online: true });
-      player.hurry();
+      hurry();
     });
     window.addEventListener('offline', () => player.dispatch({ type: 'network', online: false }));
     document.addEventListener('visibilitychange', () => {
-      if (!document.hidden) player.hurry();
+      if (!document.hidden) hurry();
     });
     this.offerMediaKeys(player);
   }
@@ -106,7 +110,12 @@ class Page {
     const k = event.key.toLowerCase() === 'k' && this.root.contains(target);
     if (!space && !k) return;
     event.preventDefault();
+    this.toggle(player);
+  }
+
+  private toggle(player: Player): void {
     player.toggle();
+    this.wake();
   }
 
   private offerMediaKeys(player: Player): void {
@@ -146,6 +155,7 @@ class Page {
     const v = view(state);
     const { root, button } = this;
     this.say(v.sentence);
+    button.disabled = v.phase === 'unsupported';
     root.dataset['sentence'] = v.sentence;
     root.dataset['phase'] = v.phase;
     root.dataset['dot'] = v.dot;

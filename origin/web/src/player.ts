@@ -13,12 +13,16 @@ const OVERDUE_MS = 6000;
 /** Time that a session may be silent, without having failed, before it counts as broken. */
 const STALL_MS = 2500;
 
-export interface Options {
-  readonly audio: HTMLAudioElement;
+/** What plays. */
+export interface Engine {
   /** Entry playlists, the best one first: the next is taken where one is missing. */
   readonly sources: readonly string[];
   /** Starts a session. */
   readonly begin: (attempt: Attempt) => Session;
+}
+
+export interface Options {
+  readonly audio: HTMLAudioElement;
   /** Called at each look and at each change. */
   readonly changed: (state: State, status: Status | null) => void;
   readonly now?: () => number;
@@ -27,6 +31,7 @@ export interface Options {
 
 export class Player {
   private state: State = initial;
+  private engine: Engine | null = null;
   private session: Session | null = null;
   private timer: ReturnType<typeof setInterval> | undefined;
   private source = 0;
@@ -52,9 +57,21 @@ export class Player {
     options.audio.addEventListener('pause', () => this.pausedByOthers());
   }
 
-  /** The listener asks for sound. Call it in the event of their click. */
+  /** The engine has come: what the listener asked for meanwhile begins now. Null: there is none. */
+  equip(engine: Engine | null): void {
+    this.engine = engine;
+    this.dispatch({ type: 'engine', engine: engine ? 'ready' : 'none' });
+    if (!this.state.wanted) return;
+    if (engine) this.begin();
+    else this.pause();
+  }
+
+  /**
+   * The listener asks for sound. Call it in the event of their click: browsers let
+   * an element sound later only if it was told to play then, even with nothing in it.
+   */
   play(): void {
-    if (this.state.wanted) return;
+    if (this.state.wanted || this.state.engine === 'none') return;
     this.dispatch({ type: 'play' });
     this.failures = 0;
     this.brokenAt = null;
@@ -95,7 +112,15 @@ export class Player {
 
   private begin(): void {
     this.end();
-    const { audio, begin, sources } = this.options;
+    const { audio } = this.options;
+    if (this.engine) this.session = this.attempt(this.engine);
+    audio.play().catch((e: unknown) => {
+      if (e instanceof DOMException && e.name === 'NotAllowedError') this.pause();
+    });
+  }
+
+  private attempt({ begin, sources }: Engine): Session {
+    const { audio } = this.options;
     const source = sources[this.source % sources.length] ?? '';
     this.retryAt = null;
     this.begunAt = this.now();
@@ -114,10 +139,7 @@ export class Player {
         failed: (why) => mine(() => this.failed(why))(),
       },
     });
-    this.session = session;
-    audio.play().catch((e: unknown) => {
-      if (e instanceof DOMException && e.name === 'NotAllowedError') this.pause();
-    });
+    return session;
   }
 
   private end(): void {
@@ -148,7 +170,7 @@ export class Player {
   private failed(why: Failure): void {
     if (this.retryAt !== null) return; // known already
     if (why === 'absent') {
-      if (this.options.sources.length > 1 && this.state.station !== 'present') this.source++;
+      if (this.engine && this.engine.sources.length > 1 && this.state.station !== 'present') this.source++;
       this.dispatch({ type: 'station', station: 'absent' });
     }
     this.plan();
@@ -196,6 +218,7 @@ export class Player {
   }
 
   private recover(now: number, silentMs: number, status: Status | null): void {
+    if (!this.engine) return;
     if (this.retryAt !== null) {
       if (now < this.retryAt) return;
       if (silentMs < SILENCE_MS && status && status.buffer > 0.1) {

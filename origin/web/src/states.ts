@@ -5,6 +5,9 @@ import type { Key } from './i18n';
 /** What the playlist says is on air at the place that is heard. */
 export type OnAir = 'unknown' | 'live' | 'hold';
 
+/** What plays: it loads, it did not load and is tried again, it is here, or this browser has nothing. */
+export type Engine = 'loading' | 'late' | 'ready' | 'none';
+
 /** What is known of the station. */
 export type Station = 'unknown' | 'present' | 'absent' | 'ended';
 
@@ -17,6 +20,7 @@ export interface State {
   readonly heard: boolean;
   /** Sound was due long ago and has not come yet. */
   readonly overdue: boolean;
+  readonly engine: Engine;
   readonly station: Station;
   readonly online: boolean;
   readonly onAir: OnAir;
@@ -24,12 +28,16 @@ export interface State {
 
 export type Event =
   | { readonly type: 'play' | 'pause' | 'sound' | 'silence' }
+  | { readonly type: 'engine'; readonly engine: Engine }
   | { readonly type: 'station'; readonly station: Station }
   | { readonly type: 'network'; readonly online: boolean }
   | { readonly type: 'onair'; readonly onAir: OnAir };
 
 /** The states by name, for style sheets and for measuring. */
 export type Phase =
+  | 'unsupported'
+  | 'unloaded'
+  | 'loading'
   | 'idle'
   | 'starting'
   | 'playing'
@@ -44,6 +52,7 @@ export const initial: State = {
   sounding: false,
   heard: false,
   overdue: false,
+  engine: 'loading',
   station: 'unknown',
   online: true,
   onAir: 'unknown',
@@ -54,12 +63,14 @@ export function reduce(state: State, event: Event): State {
     case 'play':
       return { ...state, wanted: true, sounding: false, heard: false, overdue: false };
     case 'pause':
-      return { ...initial, station: state.station, online: state.online };
+      return { ...initial, engine: state.engine, station: state.station, online: state.online };
     case 'sound':
       if (!state.wanted) return state;
       return { ...state, sounding: true, heard: true, station: 'present', online: true };
     case 'silence':
       return state.wanted ? { ...state, sounding: false, overdue: true } : state;
+    case 'engine':
+      return { ...state, engine: event.engine };
     case 'station':
       // The playlists of what has ended stay: only sound shows that it goes on.
       if (state.station === 'ended' && event.station === 'present') return state;
@@ -72,12 +83,14 @@ export function reduce(state: State, event: Event): State {
 }
 
 export function phase(state: State): Phase {
-  const { wanted, sounding, heard, overdue, station, online } = state;
+  const { wanted, sounding, heard, overdue, engine, station, online } = state;
+  if (engine === 'none') return 'unsupported';
   if (wanted && sounding) return 'playing';
   if (wanted && !online) return 'offline';
   if (station === 'ended') return 'ended';
   if (station === 'absent' && !wanted) return 'absent';
   if (station === 'absent' && !heard) return 'waiting';
+  if (engine === 'late') return wanted ? 'loading' : 'unloaded';
   if (!wanted) return 'idle';
   return heard || overdue ? 'reconnecting' : 'starting';
 }
@@ -102,7 +115,7 @@ const heard: Readonly<Record<OnAir, { readonly sentence: Key; readonly dot: Dot 
 export function view(state: State): View {
   const p = phase(state);
   if (p === 'playing') return { phase: p, ...heard[state.onAir], button: 'pause', showBehind: true };
-  const quiet = p === 'idle' || p === 'absent' || p === 'ended';
+  const quiet = p === 'unsupported' || p === 'idle' || p === 'absent' || p === 'ended';
   const button = state.wanted && p !== 'ended' ? 'pause' : 'play';
   return { phase: p, sentence: p, dot: quiet ? 'none' : 'waiting', button, showBehind: false };
 }

@@ -210,6 +210,89 @@ describe('the page', { concurrency: 3 }, () => {
     assert.equal(await page.getAttribute('#player', 'data-phase'), 'idle');
   });
 
+  const engine = /\/engine-[^/]*\.js(\?|$)/;
+  const sentence = (page, words) => page.getByRole('status').filter({ hasText: words }).waitFor();
+
+  /** Opens the page with its engine held back until the returned function is called. */
+  async function openEarly(context) {
+    const page = await context.newPage();
+    await page.addInitScript(onlyPressesUnlock);
+    let release;
+    const released = new Promise((resolve) => {
+      release = resolve;
+    });
+    await page.route(engine, async (route) => {
+      await released;
+      await route.continue();
+    });
+    await page.goto(talk.url, { waitUntil: 'commit' });
+    return { page, release };
+  }
+
+  // Runs before the page's scripts: the strictest rule there is for sound. An element plays only
+  // after it was told to within a press. (Each question of the test renews Chromium's own permission.)
+  function onlyPressesUnlock() {
+    const unlocked = new WeakSet();
+    const { play } = HTMLMediaElement.prototype;
+    HTMLMediaElement.prototype.play = function () {
+      if (window.event?.isTrusted && ['click', 'keydown'].includes(window.event.type)) unlocked.add(this);
+      return unlocked.has(this) ? play.call(this) : Promise.reject(new DOMException('', 'NotAllowedError'));
+    };
+  }
+
+  for (const [name, press] of Object.entries({ click: (page) => page.click('#toggle'), Space: (page) => page.keyboard.press('Space') })) {
+    scene(`a ${name} while the engine loads is kept: it comes to live by itself`, {}, async (context) => {
+      const { page, release } = await openEarly(context);
+      await page.waitForSelector('#toggle:enabled', { timeout: 5000 });
+      await press(page);
+      await sentence(page, 'One moment, the sound is coming.');
+      await page.getByRole('button', { name: 'Pause', exact: true }).waitFor();
+      await page.waitForTimeout(4000);
+      release();
+      await phase(page, 'playing');
+      await page.locator('#behind').filter({ hasText: /^[0-3]\.\d s behind$/ }).waitFor();
+    });
+  }
+
+  scene('a second press while the engine loads takes the first back', {}, async (context) => {
+    const { page, release } = await openEarly(context);
+    await page.click('#toggle');
+    await sentence(page, 'One moment, the sound is coming.');
+    await page.click('#toggle');
+    await sentence(page, 'Press play to listen.');
+    release();
+    await page.waitForResponse(/opus\.m3u8/); // the engine is here: the page looks whether something is on air
+    await page.waitForTimeout(1000);
+    assert.equal(await page.getAttribute('#player', 'data-phase'), 'idle');
+    assert.ok(await page.evaluate(() => document.querySelector('#audio').paused));
+    await page.click('#toggle');
+    await phase(page, 'playing');
+  });
+
+  const engineFaults = {
+    offline: (route) => route.abort('internetdisconnected'),
+    'not found': (route) => route.fulfill({ status: 404, body: '' }),
+  };
+  for (const [name, fault] of Object.entries(engineFaults)) {
+    scene(`the engine does not load (${name}): the page says so, tries again, and plays`, {}, async (context) => {
+      const page = await context.newPage();
+      const asked = [];
+      await page.route(engine, (route) => {
+        asked.push(route.request().url());
+        return fault(route);
+      });
+      await page.goto(talk.url);
+      await sentence(page, 'The player has not loaded fully. We keep trying; you can press play already.');
+      await page.click('#toggle');
+      await sentence(page, 'The player has not loaded fully. We keep trying; then the sound begins by itself.');
+      await page.waitForTimeout(4000);
+      assert.ok(asked.length > 2 && asked.length < 15, `asked ${asked.length} times in some 4 s`);
+      assert.ok(asked.slice(2).every((url, i) => !asked.slice(0, i + 2).includes(url)), `each try has its own address: ${asked}`);
+      await page.unroute(engine);
+      await phase(page, 'playing');
+    });
+  }
+
   const media = /\.(m3u8|m4s|mp4)(\?|$)/;
   const faults = {
     refused: (route) => route.abort('connectionrefused'),

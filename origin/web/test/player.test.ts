@@ -76,11 +76,10 @@ class World {
   }
 }
 
-function open(world: World, sources = ['opus.m3u8', 'index.m3u8']): Player {
+/** A player whose engine still loads. */
+function openEarly(world: World): Player {
   return new Player({
     audio: world.audio as unknown as HTMLAudioElement,
-    sources,
-    begin: world.begin,
     changed: (state) => {
       world.state = state;
       world.phase = phase(state);
@@ -88,6 +87,16 @@ function open(world: World, sources = ['opus.m3u8', 'index.m3u8']): Player {
     now: () => world.now,
     random: () => 0.5,
   });
+}
+
+function equip(player: Player, world: World): void {
+  player.equip({ begin: world.begin, sources: ['opus.m3u8', 'index.m3u8'] });
+}
+
+function open(world: World): Player {
+  const player = openEarly(world);
+  equip(player, world);
+  return player;
 }
 
 /** Lets time pass; returns how long it was silent, in milliseconds. */
@@ -207,4 +216,68 @@ scene('the line is back: no more waiting', () => {
   world.line = 'up';
   player.hurry();
   assert.ok(pass(world, 2) < 1000);
+});
+
+scene('a press before the engine is there: the element is unlocked in it, sound begins with the engine', () => {
+  const world = new World();
+  const player = openEarly(world);
+  player.toggle();
+  assert.equal(world.audio.paused, false, 'told to play in the press itself');
+  assert.equal(world.phase, 'starting');
+  pass(world, 4);
+  assert.equal(world.phase, 'starting');
+  assert.deepEqual(world.attempts, []);
+  equip(player, world);
+  assert.deepEqual(world.attempts, [4000], 'at once');
+  pass(world, 1);
+  assert.equal(world.phase, 'playing');
+  assert.deepEqual(world.attempts, [4000], 'and once');
+});
+
+scene('a second press before the engine is there takes the first back', () => {
+  const world = new World();
+  const player = openEarly(world);
+  player.toggle();
+  player.toggle();
+  assert.equal(world.phase, 'idle');
+  assert.equal(world.audio.paused, true);
+  equip(player, world);
+  pass(world, 10);
+  assert.equal(world.phase, 'idle');
+  assert.deepEqual(world.attempts, []);
+});
+
+scene('the engine takes long: the line is said to be bad, the press still counts', () => {
+  const world = new World();
+  const player = openEarly(world);
+  player.play();
+  pass(world, 60);
+  assert.equal(world.phase, 'reconnecting');
+  player.dispatch({ type: 'engine', engine: 'late' });
+  assert.equal(world.phase, 'loading');
+  equip(player, world);
+  pass(world, 1);
+  assert.equal(world.phase, 'playing');
+  assert.equal(world.attempts.length, 1);
+});
+
+scene('a press that the browser blocks before the engine is there is just the button', async () => {
+  const world = new World(true);
+  const player = openEarly(world);
+  player.play();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(world.phase, 'idle');
+  equip(player, world);
+  assert.deepEqual(world.attempts, []);
+});
+
+scene('where nothing can play a press is not kept', () => {
+  const world = new World();
+  const player = openEarly(world);
+  player.play();
+  player.equip(null);
+  assert.equal(world.phase, 'unsupported');
+  assert.equal(world.state?.wanted, false);
+  player.play();
+  assert.equal(world.state?.wanted, false);
 });

@@ -8,6 +8,7 @@ const pause: Event = { type: 'pause' };
 const sound: Event = { type: 'sound' };
 const silence: Event = { type: 'silence' };
 const station = (s: 'present' | 'absent' | 'ended'): Event => ({ type: 'station', station: s });
+const engine = (e: 'late' | 'ready' | 'none'): Event => ({ type: 'engine', engine: e });
 const network = (online: boolean): Event => ({ type: 'network', online });
 
 const cases: [string, Event[], string][] = [
@@ -33,6 +34,14 @@ const cases: [string, Event[], string][] = [
   ['ended before', [play, station('present'), station('ended')], 'ended'],
   ['its playlist is still there', [play, station('ended'), station('present')], 'ended'],
   ['it goes on', [play, station('ended'), sound], 'playing'],
+  ['the engine did not load', [engine('late')], 'unloaded'],
+  ['the engine did not load, pressed', [engine('late'), play], 'loading'],
+  ['and taken back', [engine('late'), play, pause], 'unloaded'],
+  ['the engine did not load, for long', [play, engine('late'), silence], 'loading'],
+  ['the engine did not load as there is no line', [play, engine('late'), network(false)], 'offline'],
+  ['the engine came in the end', [engine('late'), play, engine('ready')], 'starting'],
+  ['nothing can play', [engine('none')], 'unsupported'],
+  ['nothing can play, the line goes and comes', [engine('none'), network(false), network(true)], 'unsupported'],
   ['a late sound of a session that was let go', [play, pause, sound], 'idle'],
 ];
 
@@ -54,6 +63,8 @@ test('the button always offers the other thing', () => {
   const button = (...events: Event[]) => view(after(...events)).button;
   assert.equal(button(), 'play');
   assert.equal(button(play), 'pause');
+  assert.equal(button(engine('late')), 'play');
+  assert.equal(button(engine('late'), play), 'pause');
   assert.equal(button(play, sound, silence), 'pause');
   assert.equal(button(station('absent'), play), 'pause');
   assert.equal(button(play, station('ended')), 'play');

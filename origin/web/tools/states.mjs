@@ -2,6 +2,7 @@
 // reaching into it. Used by the screenshots and by the tests.
 
 const playlists = /\.m3u8(\?|$)/;
+const engine = /\/engine-[^/]*\.js(\?|$)/;
 const anything = /\.(m3u8|m4s|mp4)(\?|$)/;
 
 const press = (page) => page.click('#toggle');
@@ -40,6 +41,22 @@ export const states = {
     after: async (page) => {
       await press(page);
       await phase(page, 'starting');
+    },
+  },
+  // As starting, but what plays is not here yet.
+  early: {
+    before: (page) => fail(page, engine, () => {}),
+    after: async (page) => {
+      await press(page);
+      await phase(page, 'starting');
+    },
+  },
+  unloaded: { before: (page) => fail(page, engine, absent), after: (page) => phase(page, 'unloaded') },
+  loading: {
+    before: (page) => fail(page, engine, absent),
+    after: async (page) => {
+      await press(page);
+      await phase(page, 'loading');
     },
   },
   live: { before: (page) => tell(page, onAir('live'), speaker), after: playing, settle: 1500 },
@@ -82,7 +99,7 @@ export const states = {
         delete window.ManagedMediaSource;
         HTMLMediaElement.prototype.canPlayType = () => '';
       }),
-    after: (page) => page.waitForFunction(() => document.querySelector('#state')?.textContent?.includes('browser') || document.querySelector('#state')?.textContent?.includes('Browser')),
+    after: (page) => phase(page, 'unsupported'),
   },
 };
 
