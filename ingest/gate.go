@@ -33,7 +33,7 @@ var (
 
 // A Claim is what a transport knows of somebody who wants to speak.
 type Claim struct {
-	Station   string
+	Station   string // empty: the token's
 	Token     string // empty for the operator's own inputs, see [Gate.Trusted]
 	Transport string // "icecast", "file", "stdin": also the metrics' label
 	Remote    string // address for the log
@@ -80,15 +80,14 @@ func NewGate(opt GateOptions, programmes ...*Programme) *Gate {
 	return g
 }
 
-// Check tells whether c may speak, without taking a seat: a transport answers it
-// before it reads the sound. Its errors wrap [ErrUnauthorized] or [ErrForbidden].
-func (g *Gate) Check(c Claim) error {
-	_, err := g.check(c)
-	return err
-}
-
-func (g *Gate) check(c Claim) (token.Token, error) {
+// Check tells whether c may speak and what the token says, without taking a seat: a
+// transport answers it before it reads the sound. Its errors wrap [ErrUnauthorized] or
+// [ErrForbidden].
+func (g *Gate) Check(c Claim) (token.Token, error) {
 	t, err := g.opt.Tokens.Parse(c.Token, time.Now())
+	if c.Station == "" {
+		c.Station = t.Station
+	}
 	switch {
 	case errors.Is(err, token.ErrExpired):
 		return t, fmt.Errorf("%w (expired at %s)", ErrForbidden, t.Expires.Format(time.DateTime))
@@ -110,15 +109,25 @@ func (g *Gate) check(c Claim) (token.Token, error) {
 // packets to the mixer. The caller must Close it. The lane goes on after ctx ends
 // until what it holds was played.
 func (g *Gate) Open(ctx context.Context, c Claim, f decode.Format) (*Lane, error) {
-	t, err := g.check(c)
+	c, t, err := g.know(c)
 	if err != nil {
-		g.metrics.refused(c.Transport)
 		return nil, err
 	}
+	return g.open(ctx, c, t, f)
+}
+
+// know checks c and completes it with what the token says.
+func (g *Gate) know(c Claim) (Claim, token.Token, error) {
+	t, err := g.Check(c)
+	if err != nil {
+		g.metrics.refused(c.Transport)
+		return c, t, err
+	}
+	c.Station = t.Station
 	if t.Name != "" {
 		c.Name = t.Name
 	}
-	return g.open(ctx, c, t, f)
+	return c, t, nil
 }
 
 // Trusted is the gate as the operator's own inputs see it: they need no token.
@@ -126,9 +135,6 @@ func (g *Gate) Trusted() TrustedGate { return TrustedGate{g} }
 
 // A TrustedGate admits without asking for a token.
 type TrustedGate struct{ gate *Gate }
-
-// Check implements the transports' gate: there is nothing to check.
-func (t TrustedGate) Check(Claim) error { return nil }
 
 // Open is [Gate.Open] without a token; the claim's name owns the seat.
 func (t TrustedGate) Open(ctx context.Context, c Claim, f decode.Format) (*Lane, error) {

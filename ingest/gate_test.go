@@ -153,7 +153,7 @@ func TestCheck(t *testing.T) {
 		{"another station's", sign(token.Token{Station: "news", Role: token.Speaker}), "talk", ingest.ErrForbidden},
 		{"for a station that is not", sign(token.Token{Station: "news", Role: token.Speaker}), "news", ingest.ErrForbidden},
 	} {
-		err := d.gate.Check(ingest.Claim{Station: c.station, Token: c.token})
+		_, err := d.gate.Check(ingest.Claim{Station: c.station, Token: c.token})
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.what, err, c.want)
 		}

@@ -23,13 +23,9 @@ func (l *PacketLane) Close() { l.end(ErrClosed) }
 // OpenPackets admits a speaker who sends Opus packets by RTP. The caller must Close
 // the lane.
 func (g *Gate) OpenPackets(ctx context.Context, c Claim) (*PacketLane, error) {
-	t, err := g.check(c)
+	c, t, err := g.know(c)
 	if err != nil {
-		g.metrics.refused(c.Transport)
 		return nil, err
-	}
-	if t.Name != "" {
-		c.Name = t.Name
 	}
 	p := g.programmes[c.Station]
 	packets, err := jitter.NewPackets(jitter.PacketOptions{Metrics: p.buffers})

@@ -92,14 +92,11 @@ type ear struct {
 // OpenReturn opens what the speaker of c hears. The token's seat need not speak yet;
 // a second return of one token ends the first. The caller must Close it.
 func (g *Gate) OpenReturn(c Claim) (*Return, error) {
-	t, err := g.check(c)
+	c, t, err := g.know(c)
 	if err != nil {
-		g.metrics.refused(c.Transport)
 		return nil, err
 	}
-	if t.Name == "" {
-		t.Name = c.Name
-	}
+	t.Name = c.Name
 	return g.programmes[c.Station].desk.listen(t), nil
 }
 

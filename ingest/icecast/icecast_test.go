@@ -24,6 +24,7 @@ import (
 	"longwave/ingest/icecast"
 	"longwave/ingest/icecast/icecasttest"
 	"longwave/ingest/pcm"
+	tokens "longwave/ingest/token"
 )
 
 func TestMain(m *testing.M) {
@@ -45,14 +46,14 @@ type door struct {
 
 func newDoor() *door { return &door{seats: map[string]*path{}, paths: make(chan *path, 64)} }
 
-func (d *door) Check(c ingest.Claim) error {
+func (d *door) Check(c ingest.Claim) (tokens.Token, error) {
 	switch {
 	case c.Token == expired || c.Station != "talk":
-		return ingest.ErrForbidden
+		return tokens.Token{}, ingest.ErrForbidden
 	case !strings.HasPrefix(c.Token, token):
-		return ingest.ErrUnauthorized
+		return tokens.Token{}, ingest.ErrUnauthorized
 	}
-	return nil
+	return tokens.Token{}, nil
 }
 
 func (d *door) Open(ctx context.Context, c ingest.Claim, f decode.Format) (*path, error) {

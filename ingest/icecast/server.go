@@ -14,6 +14,7 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode"
+	"longwave/ingest/token"
 )
 
 // lane is a speaker's way to the mixer: *ingest.Lane.
@@ -25,7 +26,7 @@ type lane interface {
 
 // gate says who may speak: *ingest.Gate.
 type gate[L lane] interface {
-	Check(ingest.Claim) error
+	Check(ingest.Claim) (token.Token, error)
 	Open(context.Context, ingest.Claim, decode.Format) (L, error)
 }
 
@@ -41,7 +42,7 @@ type Options struct {
 
 // A Server takes Icecast sources. It is safe for concurrent use.
 type Server struct {
-	check func(ingest.Claim) error
+	check func(ingest.Claim) (token.Token, error)
 	open  func(context.Context, ingest.Claim, decode.Format) (lane, error)
 	o     Options
 	m     metrics
@@ -172,7 +173,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, c ingest.Claim) b
 		challenge(w)
 		return false
 	}
-	err := s.check(c)
+	_, err := s.check(c)
 	if err == nil {
 		return true
 	}
