@@ -19,6 +19,7 @@ type snapshot struct {
 	next        chan struct{} // closed when there is a newer snapshot
 	at          time.Time     // when the live edge came to where it is
 	moved       bool          // it has moved since the first playlist
+	stands      bool          // it has not moved for maxHold: there is nothing to wait for
 }
 
 // A line is one rendition of a station.
@@ -53,16 +54,34 @@ func (l *line) put(o packager.Object) error {
 	if err != nil {
 		return err
 	}
-	old := l.edge.Load()
-	if old != nil {
+	if old := l.edge.Load(); old != nil {
 		s.follow(old)
 	}
-	l.edge.Store(s)
-	if old != nil {
-		close(old.next)
-	}
+	l.replace(s)
 	l.forget(s.media)
 	return nil
+}
+
+// replace makes s the newest snapshot and wakes everybody who waits. putMu is held.
+func (l *line) replace(s *snapshot) {
+	if old := l.edge.Swap(s); old != nil {
+		close(old.next)
+	}
+}
+
+// giveUp lets go of those who wait, and of those who would, once the live edge has
+// stood for as long as a request may wait.
+func (l *line) giveUp() {
+	if !l.edge.Load().overdue() { // as a rule, and a put is not in its way then
+		return
+	}
+	l.putMu.Lock()
+	defer l.putMu.Unlock()
+	if old := l.edge.Load(); old.overdue() { // none was put meanwhile
+		s := *old
+		s.stands, s.next = true, make(chan struct{})
+		l.replace(&s)
+	}
 }
 
 func (l *line) add(k packager.Key, f *file) {
@@ -125,9 +144,13 @@ func (s *snapshot) follow(old *snapshot) {
 	if s.media.Last().Compare(old.media.Last()) > 0 {
 		s.moved = true
 	} else {
-		s.at = old.at
+		s.at, s.stands = old.at, old.stands
 	}
 }
+
+// overdue reports whether those who wait for the next snapshot are to be let go; s may
+// be nil.
+func (s *snapshot) overdue() bool { return s != nil && !s.stands && time.Since(s.at) >= maxHold }
 
 // answer returns the file that answers d.
 func (s *snapshot) answer(d hls.Directives) *file {

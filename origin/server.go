@@ -95,7 +95,7 @@ func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request, l *line) {
 			s.refuse(w, kindBlocking, http.StatusNotFound, "too many listeners wait here: try another address")
 			return
 		}
-		snap, err = s.opt.Live.waitPlaylist(r.Context(), l, d)
+		snap, err = l.waitPlaylist(r.Context(), d)
 		s.leave()
 		if err != nil {
 			s.giveUp(w, kindBlocking, err)
@@ -118,7 +118,7 @@ func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, l *line, na
 			return
 		}
 		if snap := l.edge.Load(); snap != nil && snap.hint == name && s.enter() {
-			f, err := s.opt.Live.waitFile(r.Context(), l, name)
+			f, err := l.waitFile(r.Context(), name)
 			s.leave()
 			if err != nil {
 				s.giveUp(w, kind, err)

@@ -252,6 +252,40 @@ func TestStall(t *testing.T) {
 	})
 }
 
+// TestAfterStall: nobody waits at an edge that stands, also not after a playlist that
+// does not move it; and everybody does again once it moves.
+func TestAfterStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil, 0)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { _ = g.live.Run(ctx) }()
+		time.Sleep(7 * time.Second)
+		msn := g.media.OpenMSN()
+		playlist, part := fmt.Sprintf("/talk/opus-48/live.m3u8?_HLS_msn=%d&_HLS_part=0", msn), fmt.Sprintf("/talk/opus-48/%d.0.m4s", msn)
+		for _, when := range []string{"after a stall", "after the same playlist"} {
+			for _, path := range []string{playlist, part} {
+				began := time.Now()
+				if w := <-g.ask(ctx, path); w.Code != http.StatusNotFound || time.Since(began) != 0 {
+					t.Errorf("%s, %s: %d after %v", when, path, w.Code, time.Since(began))
+				}
+			}
+			g.put(packager.Key{Kind: packager.Media}, string(g.media.Append(nil)))
+		}
+		if w := g.get("/talk/opus-48/live.m3u8"); w.Code != http.StatusOK {
+			t.Errorf("the playlist of a station that stands: %d", w.Code)
+		}
+		g.part()
+		next := g.ask(ctx, fmt.Sprintf("/talk/opus-48/live.m3u8?_HLS_msn=%d&_HLS_part=1", msn))
+		time.Sleep(5 * time.Second)
+		notYet(t, "the part after a stall", next)
+		g.part()
+		if w := <-next; w.Code != http.StatusOK {
+			t.Errorf("the part after a stall: %d", w.Code)
+		}
+	})
+}
+
 // TestWaitersLeave: a listener that goes frees its place, and the next one gets it.
 func TestWaitersLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
