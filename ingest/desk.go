@@ -95,6 +95,46 @@ func (d *Desk) Speakers() []Speaker {
 	return all
 }
 
+// A Place is what the desk keeps of a seat over a restart.
+type Place struct {
+	Seat   string  `json:"seat"`
+	Name   string  `json:"name"`
+	OnAir  bool    `json:"on_air"`
+	Muted  bool    `json:"muted"`
+	GainDB float64 `json:"gain_db"`
+}
+
+// Places returns what is to be kept of the seats that belong to tokens, in the order in
+// which they came.
+func (d *Desk) Places() []Place {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []Place
+	for _, id := range d.sorted() {
+		if s := d.seats[id]; s.token.ID != "" {
+			all = append(all, Place{Seat: id, Name: s.name, OnAir: s.onAir, Muted: s.muted, GainDB: s.gainDB})
+		}
+	}
+	return all
+}
+
+// Restore sets places out for those who had them before a restart; places that are
+// taken stay as they are.
+func (d *Desk) Restore(places []Place) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range places {
+		if d.seats[p.Seat] != nil {
+			continue
+		}
+		d.count++
+		d.seats[p.Seat] = &seat{
+			id: p.Seat, token: token.Token{ID: p.Seat}, name: p.Name, order: d.count, left: time.Now(),
+			onAir: p.OnAir, muted: p.Muted, gainDB: min(max(p.GainDB, LeastGain), MostGain),
+		}
+	}
+}
+
 // SetAuto says whether the first voice goes on air by itself, because nobody hosts.
 func (d *Desk) SetAuto(auto bool) {
 	d.mu.Lock()
@@ -217,7 +257,7 @@ func (d *Desk) admit(l *Lane, t token.Token, most int) error {
 		before.end(ErrClosed)
 		d.log.Info("seat taken over", "speaker", s.name, "remote", l.claim.Remote, "from", before.claim.Remote)
 	}
-	d.mixer.Add(l.id, l.sound, mix.LaneOptions{GainDB: s.gainDB, Muted: s.muted, OffAir: !s.onAir, Voice: t.ID != "" && !t.Feed && !t.Music})
+	d.mixer.Add(l.id, l.sound, mix.LaneOptions{GainDB: s.gainDB, Muted: s.muted, OffAir: !s.onAir, Voice: voice(l.claim.Transport, t)})
 	d.log.Info("lane opened", "speaker", s.name, "transport", l.claim.Transport, "remote", l.claim.Remote, "on_air", s.onAir)
 	if !s.onAir {
 		d.log.Info("the speaker waits in the green room until the host takes them on air", "speaker", s.name)
@@ -225,6 +265,12 @@ func (d *Desk) admit(l *Lane, t token.Token, most int) error {
 	d.event(EventCame, l.seat, s.name)
 	d.route()
 	return nil
+}
+
+// voice says whether the sound is a single voice that the mixer levels: that of a
+// microphone in a browser. What encoders and playouts send was mixed by somebody.
+func voice(transport string, t token.Token) bool {
+	return transport == "whip" && !t.Feed && !t.Music
 }
 
 // remove takes a lane that was played off the mixer.

@@ -7,9 +7,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"longwave/ingest"
 	"longwave/ingest/pcm"
 	"longwave/ingest/pcm/pcmtest"
+	"longwave/ingest/token"
 )
 
 // tones are the pitches of the voices in these tests.
@@ -167,6 +170,32 @@ func TestPlaceIsKept(t *testing.T) {
 		say(d.open(c), tones["Anna"], time.Second)
 		if s := host.Speakers()[0]; s.OnAir || s.GainDB != 0 {
 			t.Errorf("removed and back: %+v", s)
+		}
+		d.hear(2 * time.Second)
+	})
+}
+
+// TestRestore: after a restart everybody has the place that they had.
+func TestRestore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 0)
+		c := d.claim("Anna")
+		tok, err := d.gate.Check(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		places := []ingest.Place{{Seat: tok.ID, Name: "Anna", OnAir: true, Muted: true, GainDB: -6}}
+		host := d.programme.Desk()
+		host.SetAuto(false)
+		host.Restore(places)
+		if diff := cmp.Diff(places, host.Places()); diff != "" {
+			t.Error(diff)
+		}
+		d.hear(100 * time.Millisecond)
+		say(d.open(c), tones["Anna"], time.Second)
+		d.hear(time.Second)
+		if s := host.Speakers()[0]; !s.Connected || !s.OnAir || !s.Muted || s.GainDB != -6 || s.Role != token.Speaker {
+			t.Errorf("back after a restart: %+v", s)
 		}
 		d.hear(2 * time.Second)
 	})
