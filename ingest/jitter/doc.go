@@ -8,8 +8,9 @@
 // A [Stream] is the buffer of a source that arrives in order: Icecast, a pipe, a
 // file. What holds:
 //
-//   - Pull never blocks and never gives a click: sound begins and ends in a fade
-//     of 10 ms, at a gap as at the end.
+//   - Pull does not wait for a sender, but for 10 ms at most when it is late itself.
+//   - It never gives a click: sound begins and ends in a fade of 10 ms, at a gap as at
+//     the end.
 //   - Nothing is lost without being counted. A sender faster than real time is
 //     held back by Write.
 //   - The sender's clock is followed ([Drift]) by resampling, so the margin stays

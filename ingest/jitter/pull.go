@@ -6,10 +6,25 @@ import (
 	"longwave/ingest/pcm"
 )
 
-// Pull fills dst, one frame (at most [pcm.FrameLen] values), with the next sound
-// and never blocks. Where there is none it gives zeros; Heard means that the
-// frame has at least one sample of the sender's.
+const (
+	// When a frame is so late, the machine was busy, and what is missing may have come
+	// and not been read.
+	lateEnough = 5 * time.Millisecond
+	// patience is what such a frame waits for it, once an underrun.
+	patience = 10 * time.Millisecond
+	// lately is how long before the frame was due the sender was heard of, if it is to
+	// be waited for.
+	lately = 100 * time.Millisecond
+)
+
+// Pull fills dst, one frame (at most [pcm.FrameLen] values), with the next sound.
+// Where there is none it gives zeros; Heard means that the frame has at least one
+// sample of the sender's. It does not block, but for 10 ms at most when the frame is
+// late and what is missing is likely to be on its way.
 func (s *Stream) Pull(dst []float32) pcm.Fill {
+	if late := s.late(); late >= lateEnough {
+		s.await(len(dst)/pcm.Channels, time.Now().Add(-late))
+	}
 	n, left := s.take(len(dst)/pcm.Channels, time.Now(), max(s.late(), 0))
 	select {
 	case s.room <- struct{}{}:
@@ -31,6 +46,33 @@ func (s *Stream) Pull(dst []float32) pcm.Fill {
 		s.in = 0
 	}
 	return pcm.Heard
+}
+
+// await lets the writer go before a frame of n samples that was due, if it needs what
+// he has. Both were held up by the same; he has further to go.
+func (s *Stream) await(n int, due time.Time) {
+	if !s.short(n, due) {
+		return
+	}
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	for s.short(n, due) {
+		select {
+		case <-s.came:
+		case <-s.done:
+			return
+		case <-t.C:
+			return
+		}
+	}
+}
+
+// short reports whether the frame would run dry though the sender was there lately.
+func (s *Stream) short(n int, due time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.Phase == Playing && !s.ended && s.ring.level < s.out.Need(n)+reserve &&
+		due.Sub(s.state.LastWrite) <= lately
 }
 
 func scale(x []float32, i int, g float32) {

@@ -30,16 +30,17 @@ type course struct {
 	end     jitter.State  // while the sender was still there
 }
 
+// beside keeps arrivals and pulls from falling into one instant, where either may be
+// the first.
+const beside = 7 * time.Millisecond
+
 func (o ordeal) run(t *testing.T) (c course) {
 	t.Helper()
 	s := jitter.NewStream(o.opt)
 	start := time.Now()
 	late := func(i int) time.Duration {
 		at := time.Duration(i*o.page) * time.Second / pcm.Rate
-		if until := o.hiccup(at); until > at {
-			return until - at
-		}
-		return 0
+		return max(o.hiccup(at)-at, 0) + beside
 	}
 	var dry time.Duration
 	before := s.State()
@@ -147,7 +148,8 @@ func TestExtraThatIsNeededStays(t *testing.T) {
 		underruns int64
 	}{
 		{"70 ms every 40 s", 40 * time.Second, 70 * time.Millisecond, 1},
-		{"90 ms every 40 s", 40 * time.Second, 90 * time.Millisecond, 2}, // 120 ms are not enough
+		{"90 ms every 40 s", 40 * time.Second, 90 * time.Millisecond, 1},
+		{"130 ms every 40 s", 40 * time.Second, 130 * time.Millisecond, 2}, // 120 ms are not enough
 		{"90 ms every 150 s", 150 * time.Second, 90 * time.Millisecond, 3},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -186,4 +188,47 @@ func TestLateFrame(t *testing.T) {
 			t.Errorf("when the late frames are done: %+v", st)
 		}
 	})
+}
+
+// TestLateFrameLetsTheWriterGoFirst: a frame that is late and would run dry waits for
+// what is on its way, for 10 ms; any other does not.
+func TestLateFrameLetsTheWriterGoFirst(t *testing.T) {
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		name      string
+		late      time.Duration
+		idle      time.Duration // of the sender, before
+		comes     time.Duration // what is missing, after the frame is asked for
+		waits     time.Duration
+		underruns int64
+	}{
+		{"comes", 40 * ms, 60 * ms, 4 * ms, 4 * ms, 0},
+		{"does not come", 40 * ms, 60 * ms, time.Second, 10 * ms, 1},
+		{"in time", 0, 60 * ms, 4 * ms, 0, 1},
+		{"a sender that is gone", 40 * ms, 200 * ms, 4 * ms, 0, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var late time.Duration
+				s := jitter.NewStream(jitter.Options{Target: jitter.PipeTarget, Late: func() time.Duration { return late }})
+				write := func(at int) {
+					if err := s.Write(t.Context(), counted(at*960, 3*960)); err != nil {
+						t.Error(err)
+					}
+				}
+				write(0)
+				frame := make([]float32, pcm.FrameLen)
+				s.Pull(frame)
+				time.Sleep(tt.idle)
+				late = tt.late
+				s.Pull(frame)
+				start := time.Now()
+				defer time.AfterFunc(tt.comes, func() { write(3) }).Stop()
+				s.Pull(frame)
+				if d := time.Since(start); d != tt.waits || s.State().Underruns != tt.underruns {
+					t.Errorf("waited %v, %d underruns; want %v, %d", d, s.State().Underruns, tt.waits, tt.underruns)
+				}
+			})
+		})
+	}
 }

@@ -90,6 +90,7 @@ type State struct {
 // All else may be called by anybody.
 type Stream struct {
 	room chan struct{} // holds a token when samples were taken
+	came chan struct{} // holds a token when samples came
 	done chan struct{} // closed by Close
 
 	mu    sync.Mutex
@@ -121,6 +122,7 @@ func NewStream(o Options) *Stream {
 	}
 	return &Stream{
 		room:  make(chan struct{}, 1),
+		came:  make(chan struct{}, 1),
 		done:  make(chan struct{}),
 		ring:  newRing(int(pcm.Samples(o.Capacity))),
 		state: State{Target: pcm.Samples(o.Target), Ratio: 1},
@@ -147,6 +149,10 @@ func (s *Stream) Write(ctx context.Context, samples []float32) error {
 			return err
 		}
 		if samples = samples[n*pcm.Channels:]; n > 0 {
+			select {
+			case s.came <- struct{}{}:
+			default:
+			}
 			continue
 		}
 		select {
