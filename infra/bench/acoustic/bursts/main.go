@@ -89,6 +89,9 @@ func run(w io.Writer, start time.Time, length time.Duration) error {
 		}
 		if inTime++; inTime == rate/frameSamples {
 			limit = blocked
+			if f, ok := w.(*os.File); ok {
+				resize(f, roomy)
+			}
 		}
 	}
 	return nil
@@ -103,16 +106,20 @@ func samplesAt(t time.Time) int64 {
 	return t.Unix()*rate + int64(t.Nanosecond())*rate/int64(time.Second)
 }
 
-// shrink makes a pipe as small as it goes, one page: 21 ms. What a reader that
-// starts later finds in a pipe of 64 KiB is old by a third of a second, and stays so.
-func shrink(f *os.File) {
-	_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, os.Getpagesize()) // not a pipe: nothing to shrink
+// roomy is what a pipe usually holds. One of a page, 21 ms, is what a reader that
+// starts later is given, because what it finds in it is old, and stays so. But when the
+// machine was busy and several frames are due, each of them takes a change of
+// processes through a page, so a reader that takes them in time gets the other.
+const roomy = 64 << 10
+
+func resize(f *os.File, size int) {
+	_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, size) // not a pipe: no size
 }
 
 func main() {
 	seconds := flag.Float64("seconds", 0, "length in seconds; 0 does not end")
 	flag.Parse()
-	shrink(os.Stdout)
+	resize(os.Stdout, os.Getpagesize())
 	if err := run(os.Stdout, time.Now(), time.Duration(*seconds*float64(time.Second))); err != nil {
 		fmt.Fprintln(os.Stderr, "bursts:", err)
 		os.Exit(1)
