@@ -135,6 +135,9 @@ func (d *Desk) Restore(places []Place) {
 	}
 }
 
+// ResetLoudness begins a new integrated loudness: a broadcast begins.
+func (d *Desk) ResetLoudness() { d.mixer.ResetLoudness() }
+
 // SetAuto says whether the first voice goes on air by itself, because nobody hosts.
 func (d *Desk) SetAuto(auto bool) {
 	d.mu.Lock()

@@ -44,6 +44,7 @@ type Lane struct {
 var buffers = map[string]jitter.Options{
 	"file":  {Target: jitter.FileTarget, Capacity: time.Second},
 	"stdin": {Target: jitter.PipeTarget, Trim: true},
+	"pull":  {Capacity: 20 * time.Second}, // HLS comes in segments of up to 10 s
 }
 
 func newLane(ctx context.Context, p *Programme, c Claim, seat string) *Lane {
