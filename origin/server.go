@@ -59,11 +59,36 @@ func (s *Server) Routes(r chi.Router, station string) {
 	r.MethodFunc(http.MethodOptions, "/"+station+"/{rendition}/{file}", preflight)
 }
 
-// serveRendition answers for playlists, parts, segments and init segments.
+// First returns a handler that answers GET and HEAD for what is below a rendition, and
+// leaves everything else to next, a router with the [Server.Routes]. Those are nearly
+// all requests, and they are found without a router.
+func (s *Server) First(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.URL.RawPath == "" {
+			if l, file := s.find(r.URL.Path); l != nil && file != "" {
+				s.serveFile(w, r, l, file)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// find takes the path of a URL apart: the rendition, or nil, and the name of a file.
+func (s *Server) find(path string) (*line, string) {
+	name := strings.TrimPrefix(path, "/")
+	i := max(0, strings.LastIndexByte(name, '/'))
+	return s.opt.Live.line(name[:i]), strings.TrimPrefix(name[i:], "/")
+}
+
+// serveRendition answers for what is below a rendition.
 func (s *Server) serveRendition(w http.ResponseWriter, r *http.Request) {
-	name := r.URL.Path[1:]
-	i := strings.LastIndexByte(name, '/')
-	l, file := s.opt.Live.line(name[:i]), name[i+1:]
+	l, file := s.find(r.URL.Path)
+	s.serveFile(w, r, l, file)
+}
+
+// serveFile answers for playlists, parts, segments and init segments; l may be nil.
+func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, l *line, file string) {
 	if file == "live.m3u8" && l != nil && l.edge.Load() != nil {
 		s.serveMedia(w, r, l)
 		return

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/google/go-cmp/cmp"
 
 	"longwave/origin"
 	"longwave/packager"
@@ -29,7 +30,8 @@ const firstMSN = 931_120_000
 type rig struct {
 	t       *testing.T
 	live    *origin.Live
-	handler http.Handler
+	router  http.Handler
+	handler http.Handler // the same behind First
 	media   hls.Media
 }
 
@@ -37,8 +39,9 @@ func newRig(t *testing.T, archive origin.Archive, maxWaiting int) *rig {
 	t.Helper()
 	g := &rig{t: t, live: origin.NewLive()}
 	r := chi.NewRouter()
-	origin.NewServer(origin.Options{Live: g.live, Archive: archive, MaxWaiting: maxWaiting, Log: slog.New(slog.DiscardHandler)}).Routes(r, "talk")
-	g.handler = r
+	server := origin.NewServer(origin.Options{Live: g.live, Archive: archive, MaxWaiting: maxWaiting, Log: slog.New(slog.DiscardHandler)})
+	server.Routes(r, "talk")
+	g.router, g.handler = r, server.First(r)
 	g.media = hls.Media{
 		Version: 9, TargetDuration: packager.TargetDuration, PartTarget: 320 * time.Millisecond,
 		Control:       hls.ServerControl{CanBlockReload: true, CanSkipUntil: 12 * time.Second, HoldBack: 6 * time.Second, PartHoldBack: 1280 * time.Millisecond},
@@ -193,6 +196,31 @@ func TestNonsense(t *testing.T) {
 		w := g.get("/talk/opus-48/live.m3u8?" + query)
 		if w.Code != http.StatusBadRequest || w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d, %q", query, w.Code, w.Header().Get("Cache-Control"))
+		}
+	}
+}
+
+// TestFirst: who goes past the router gets what the router would have given.
+func TestFirst(t *testing.T) {
+	g := newRig(t, nil, 0)
+	segment := fmt.Sprintf("/talk/opus-48/%d.m4s", g.media.OpenMSN()-1)
+	for _, path := range []string{
+		segment, "/talk/opus-48/live.m3u8", "/talk/opus-48/live.m3u8?_HLS_skip=YES", "/talk/opus-48/live.m3u8?_HLS_msn=x", "/talk/index.m3u8",
+		"/talk/opus-48/", "/talk/opus-48", "/talk/opus-48%2Flive.m3u8", "/talk/opus%2d48/live.m3u8", "/talk/opus-48/../live.m3u8",
+		"/talk/opus-48/x/live.m3u8", "//talk/opus-48/live.m3u8", "/", "/x", "/talk/aac-48/live.m3u8", segment + "/",
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodOptions} {
+			want := httptest.NewRecorder()
+			g.router.ServeHTTP(want, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+			got := g.request(t.Context(), method, path)
+			if got.Code != want.Code || got.Body.String() != want.Body.String() {
+				t.Errorf("%s %s: %d %q, want %d %q", method, path, got.Code, got.Body, want.Code, want.Body)
+			}
+			want.Header().Del("Allow") // chi's order is not always the same
+			got.Header().Del("Allow")
+			if diff := cmp.Diff(want.Header(), got.Header()); diff != "" {
+				t.Errorf("%s %s: headers differ:\n%s", method, path, diff)
+			}
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (n *node) audience() (http.Handler, error) {
 	}
 	n.icecast.Routes(r)
 	n.health(r)
-	return r, n.doors(r)
+	return server.First(r), n.doors(r)
 }
 
 // operator is what is not for the public.
