@@ -50,7 +50,9 @@ var buffers = map[string]jitter.Options{
 func newLane(ctx context.Context, p *Programme, c Claim, seat string) *Lane {
 	opt := buffers[c.Transport]
 	opt.Metrics = p.buffers
-	opt.Late = p.behind
+	if c.Transport == "stdin" { // for nobody from outside the mixer waits
+		opt.Late = p.behind
+	}
 	stream := jitter.NewStream(opt)
 	l := &Lane{programme: p, claim: c, seat: seat, opened: time.Now(), stream: stream, sound: stream}
 	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
