@@ -1,0 +1,75 @@
+// Package turnstile bounds how many connections there are, in total and from one
+// network.
+//
+// This package does not know tokens: it is asked before there is one.
+package turnstile
+
+import (
+	"errors"
+	"net/netip"
+	"sync"
+)
+
+// Why somebody does not get in.
+var (
+	ErrFull  = errors.New("too many connections")
+	ErrCrowd = errors.New("too many connections from this address")
+)
+
+// subscriber is how many bits of an IPv6 address one subscriber commonly has alone.
+const subscriber = 64
+
+// A Turnstile counts who is in. It is safe for concurrent use.
+type Turnstile struct {
+	most, each int
+
+	mu sync.Mutex
+	in int
+	of map[netip.Prefix]int
+}
+
+// New returns a turnstile that lets in most connections, and each of one network: an
+// IPv4 address or the first 64 bits of an IPv6 one.
+func New(most, each int) *Turnstile {
+	return &Turnstile{most: most, each: each, of: map[netip.Prefix]int{}}
+}
+
+// Enter lets a remote address ("192.0.2.1:1234") in; leave must be called once. An
+// address that is none counts as the same one as all others that are none.
+func (t *Turnstile) Enter(remote string) (leave func(), err error) {
+	p := network(remote)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.in >= t.most:
+		return nil, ErrFull
+	case t.of[p] >= t.each:
+		return nil, ErrCrowd
+	}
+	t.in++
+	t.of[p]++
+	return func() { t.leave(p) }, nil
+}
+
+func (t *Turnstile) leave(p netip.Prefix) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.in--
+	if t.of[p]--; t.of[p] == 0 {
+		delete(t.of, p)
+	}
+}
+
+func network(remote string) netip.Prefix {
+	ap, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	a := ap.Addr().Unmap().WithZone("")
+	bits := a.BitLen()
+	if a.Is6() {
+		bits = subscriber
+	}
+	p, _ := a.Prefix(bits) // the length fits
+	return p
+}
