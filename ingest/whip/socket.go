@@ -1,0 +1,129 @@
+package whip
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	// mostDatagrams is how many datagrams a second one address and port may send:
+	// media at its bound of packets, feedback and checks come to less than half.
+	mostDatagrams = 400
+	// mostSenders bounds how many addresses are counted each by itself; those that
+	// come when it is reached share one count.
+	mostSenders = 4096
+	// mostConnections bounds the TCP connections of media.
+	mostConnections = 512
+)
+
+// datagrams is a UDP socket that drops what one sender sends too much of, before
+// anything looks into it.
+type datagrams struct {
+	*net.UDPConn
+	dropped prometheus.Counter
+	failed  chan<- error
+	senders senders // of the goroutine that reads
+}
+
+func newDatagrams(c *net.UDPConn, dropped prometheus.Counter, failed chan<- error) *datagrams {
+	return &datagrams{UDPConn: c, dropped: dropped, failed: failed, senders: senders{counts: map[netip.AddrPort]int{}}}
+}
+
+// ReadFromAddrPort implements [ice.AddrPortReaderWriter].
+func (d *datagrams) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	for {
+		n, from, err := d.ReadFromUDPAddrPort(b)
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				first(d.failed, err)
+			}
+			return n, from, err
+		}
+		if d.senders.admit(from, time.Now()) {
+			return n, from, nil
+		}
+		d.dropped.Inc()
+	}
+}
+
+// WriteToAddrPort implements [ice.AddrPortReaderWriter].
+func (d *datagrams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return d.WriteToUDPAddrPort(b, to)
+}
+
+// first keeps the first error.
+func first(failed chan<- error, err error) {
+	select {
+	case failed <- err:
+	default:
+	}
+}
+
+// senders counts datagrams by sender and second.
+type senders struct {
+	counts map[netip.AddrPort]int
+	until  time.Time
+}
+
+func (s *senders) admit(from netip.AddrPort, now time.Time) bool {
+	if now.After(s.until) {
+		clear(s.counts)
+		s.until = now.Add(time.Second)
+	}
+	if _, known := s.counts[from]; !known && len(s.counts) >= mostSenders {
+		from = netip.AddrPort{}
+	}
+	s.counts[from]++
+	return s.counts[from] <= mostDatagrams
+}
+
+// connections is a TCP listener with a bound on what is open; it goes on after errors
+// that pass.
+type connections struct {
+	*net.TCPListener
+	failed chan<- error
+	open   atomic.Int64
+}
+
+func newConnections(l *net.TCPListener, failed chan<- error) *connections {
+	return &connections{TCPListener: l, failed: failed}
+}
+
+// Accept implements [net.Listener].
+func (c *connections) Accept() (net.Conn, error) {
+	for {
+		conn, err := c.AcceptTCP()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil, err
+		case err != nil: // no descriptors left, or a client that was gone at once
+			time.Sleep(50 * time.Millisecond)
+			continue
+		case c.open.Add(1) > mostConnections:
+			c.open.Add(-1)
+			_ = conn.Close()
+			continue
+		}
+		_ = conn.SetNoDelay(true)
+		return &connection{TCPConn: conn, left: func() { c.open.Add(-1) }}, nil
+	}
+}
+
+// connection tells when it is closed.
+type connection struct {
+	*net.TCPConn
+	once sync.Once
+	left func()
+}
+
+// Close implements [net.Conn].
+func (c *connection) Close() error {
+	c.once.Do(c.left)
+	return c.TCPConn.Close()
+}

@@ -1,0 +1,152 @@
+package whiptest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+)
+
+// A Client is one WebRTC connection that was set up by WHIP or WHEP.
+type Client struct {
+	PC       *webrtc.PeerConnection
+	Resource string // the session's URL
+	ETag     string
+	Answer   string // as it came
+	Header   http.Header
+
+	token string
+}
+
+// Transport says by what a client reaches the server.
+type Transport string
+
+// The transports.
+const (
+	UDP Transport = "udp"
+	TCP Transport = "tcp"
+)
+
+// Options of a client; the zero value is a client by UDP.
+type Options struct {
+	Transport Transport
+	// RED offers redundant audio; NACK asks for it to be negotiated.
+	RED, NACK bool
+	// Video offers a video section too: "first" or "last".
+	Video string
+	// Answer changes the answer before it is used, as a relay between the two does.
+	Answer func(string) string
+}
+
+// newPC returns a connection that uses loopback alone.
+func newPC(o Options) (*webrtc.PeerConnection, error) {
+	m := &webrtc.MediaEngine{}
+	if err := register(m, o); err != nil {
+		return nil, err
+	}
+	e := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard}}
+	e.SetIncludeLoopbackCandidate(true)
+	e.SetInterfaceFilter(func(name string) bool { return strings.HasPrefix(name, "lo") })
+	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	if o.Transport == TCP {
+		e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	}
+	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(e), webrtc.WithInterceptorRegistry(interceptors())).
+		NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return nil, fmt.Errorf("make a connection: %w", err)
+	}
+	return pc, nil
+}
+
+// dial sends pc's offer to a WHIP or WHEP address and takes the answer.
+func dial(ctx context.Context, pc *webrtc.PeerConnection, address, token string, o Options) (*Client, error) {
+	offer, err := pc.CreateOffer(nil)
+	if err != nil {
+		return nil, fmt.Errorf("make an offer: %w", err)
+	}
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(offer); err != nil {
+		return nil, fmt.Errorf("make an offer: %w", err)
+	}
+	<-gathered
+	c := &Client{PC: pc, token: token}
+	status, body, err := c.do(ctx, http.MethodPost, address, pc.LocalDescription().SDP, "Content-Type", "application/sdp")
+	if err != nil {
+		return nil, err
+	}
+	if status != http.StatusCreated {
+		return nil, &StatusError{status, strings.TrimSpace(body)}
+	}
+	c.Answer, c.ETag = body, c.Header.Get("ETag")
+	at, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("address: %w", err)
+	}
+	at, err = at.Parse(c.Header.Get("Location"))
+	if err != nil {
+		return nil, fmt.Errorf("location: %w", err)
+	}
+	c.Resource = at.String()
+	if o.Answer != nil {
+		body = o.Answer(body)
+	}
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: body}); err != nil {
+		return nil, fmt.Errorf("take the answer: %w", err)
+	}
+	return c, nil
+}
+
+// A StatusError is an answer that is not 201.
+type StatusError struct {
+	Status int
+	Text   string
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("answered %d: %s", e.Status, e.Text) }
+
+// do makes a request; header has name and value of one field after the other.
+func (c *Client) do(ctx context.Context, method, address, body string, header ...string) (int, string, error) {
+	r, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+	if err != nil {
+		return 0, "", fmt.Errorf("%s: %w", method, err)
+	}
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, "", fmt.Errorf("%s: %w", method, err)
+	}
+	defer func() { _ = a.Body.Close() }()
+	b, err := io.ReadAll(a.Body)
+	if err != nil {
+		return 0, "", fmt.Errorf("%s: %w", method, err)
+	}
+	c.Header = a.Header
+	return a.StatusCode, string(b), nil
+}
+
+// Patch sends a fragment to the session and returns what it answered.
+func (c *Client) Patch(ctx context.Context, match, fragment string) (status int, body string, err error) {
+	return c.do(ctx, http.MethodPatch, c.Resource, fragment, "Content-Type", "application/trickle-ice-sdpfrag", "If-Match", match)
+}
+
+// Delete says goodbye.
+func (c *Client) Delete(ctx context.Context) error {
+	status, body, err := c.do(ctx, http.MethodDelete, c.Resource, "")
+	if err == nil && status != http.StatusOK {
+		err = &StatusError{status, body}
+	}
+	return errors.Join(err, c.PC.Close())
+}
+
+// Vanish ends the connection without a word: neither HTTP nor DTLS.
+func (c *Client) Vanish() error { return c.PC.Close() }
