@@ -102,6 +102,12 @@ func (t *Track) Put(pts pcm.Pos, unit []byte, arrival time.Time) (ok bool, err e
 	return true, t.push(t.codec.wrap(unit), samples, rate, arrival)
 }
 
+// Next is Put for a unit that follows the last one directly and has no timestamp of its
+// own.
+func (t *Track) Next(unit []byte, arrival time.Time) (ok bool, err error) {
+	return t.Put(t.next, unit, arrival)
+}
+
 // place sees to it that the unit at pts, so long, is the next.
 func (t *Track) place(pts, length pcm.Pos, arrival time.Time) error {
 	gap, tolerance := pts-t.next, pcm.Samples(t.o.Tolerance)
