@@ -34,6 +34,12 @@ type Config struct {
 	// that are to take the same tokens have the same file. Default: secret.key in
 	// the data folder, made at the first start.
 	SecretFile string `yaml:"secret_file"`
+	// RTC is about browsers' microphones and WHIP.
+	RTC RTCConfig `yaml:"rtc"`
+	// RTMP is about OBS and hardware encoders.
+	RTMP RTMPConfig `yaml:"rtmp"`
+	// SRT is about encoders for bad networks.
+	SRT SRTConfig `yaml:"srt"`
 	// Log says how much is logged and how.
 	Log LogConfig `yaml:"log"`
 	// Store is where the segments are kept.
@@ -102,6 +108,13 @@ type StationConfig struct {
 	Play string `yaml:"play"`
 	// Loop plays the file again when it ends. Default false.
 	Loop bool `yaml:"loop"`
+	// Pull is the address of a stream (Icecast, HTTP or HLS) that is on air like a
+	// speaker. Default: none.
+	Pull string `yaml:"pull"`
+	// PullPrivate lets Pull be an address of a private network. Default false.
+	PullPrivate bool `yaml:"pull_private"`
+	// Loudness is how loud the conversation is made, in LUFS. Default -18.
+	Loudness float64 `yaml:"loudness"`
 }
 
 // LimitConfig bounds what outsiders can make us do.
@@ -119,6 +132,9 @@ func defaultConfig() Config {
 		Listen:   ":8080",
 		Metrics:  "127.0.0.1:9464",
 		Data:     "./data",
+		RTC:      RTCConfig{Listen: ":8189"},
+		RTMP:     RTMPConfig{Listen: ":1935"},
+		SRT:      SRTConfig{Listen: ":8890"},
 		Log:      LogConfig{Level: "info", Format: "text"},
 		Store:    StoreConfig{Kind: "disk", Keep: 168 * time.Hour, KeepBytes: 20_000_000_000},
 		Stations: []StationConfig{{Name: "talk"}},
@@ -170,6 +186,9 @@ func explainYAML(err error) error {
 // check completes c and says what is wrong with it.
 func (c *Config) check() error {
 	if err := c.checkAddresses(); err != nil {
+		return err
+	}
+	if err := c.checkInputs(); err != nil {
 		return err
 	}
 	if c.SecretFile == "" {
@@ -242,6 +261,9 @@ func (c *Config) checkStations() error {
 			return fmt.Errorf("station %q: %w", s.Name, err)
 		}
 		if _, err := s.ladder(); err != nil {
+			return fmt.Errorf("station %q: %w", s.Name, err)
+		}
+		if err := s.checkSound(); err != nil {
 			return fmt.Errorf("station %q: %w", s.Name, err)
 		}
 	}

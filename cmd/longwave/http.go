@@ -85,7 +85,7 @@ func (n *node) audience() (http.Handler, error) {
 		r.Handle("/"+s.Name+"/"+web.Folder+"*", page)
 		server.Routes(r, s.Name)
 	}
-	n.icecast.Routes(r)
+	n.inputs.routes(r)
 	n.health(r)
 	return server.First(r), n.doors(r)
 }
@@ -131,7 +131,7 @@ func (n *node) health(r chi.Router) {
 func (n *node) closeListeners(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
-	if err := n.icecast.Shutdown(ctx); err != nil {
+	if err := n.inputs.close(ctx); err != nil {
 		n.log.Debug("sources were cut off", "err", err)
 	}
 	for _, l := range n.listeners {

@@ -15,8 +15,6 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode/ffmpeg"
-	"longwave/ingest/file"
-	"longwave/ingest/icecast"
 	"longwave/ingest/pcm"
 	"longwave/ingest/token"
 	"longwave/origin"
@@ -34,7 +32,7 @@ type node struct {
 	storage   *storage
 	live      *origin.Live
 	gate      *ingest.Gate
-	icecast   *icecast.Server
+	inputs    inputs
 	stations  []*station
 	listeners []*listener
 }
@@ -44,7 +42,6 @@ type station struct {
 	cfg       StationConfig
 	programme *ingest.Programme
 	packager  *packager.Packager
-	player    *file.Player // nil: no file to play
 }
 
 // newNode opens everything that can be wrong: what is, is said before anybody is on
@@ -112,22 +109,7 @@ func (n *node) openStations(ctx context.Context) error {
 	n.gate = ingest.NewGate(ingest.GateOptions{
 		Tokens: n.signer, Speakers: n.cfg.Limits.Speakers, Log: n.log, Registry: n.registry,
 	}, programmes...)
-	n.icecast = icecast.New(n.gate, icecast.Options{Log: n.log, Registry: n.registry})
-	return n.openPlayers()
-}
-
-func (n *node) openPlayers() error {
-	for _, s := range n.stations {
-		if s.cfg.Play == "" {
-			continue
-		}
-		var err error
-		s.player, err = file.New(n.gate.Trusted(), file.Options{Station: s.cfg.Name, Path: s.cfg.Play, Loop: s.cfg.Loop, Log: n.log})
-		if err != nil {
-			return usageError{err}
-		}
-	}
-	return nil
+	return n.openInputs(ctx)
 }
 
 // run goes on air until stop is closed, then lets everybody finish; it ends at once
@@ -182,17 +164,7 @@ func (n *node) start(ctx context.Context, group *errgroup.Group) {
 	for _, l := range n.listeners {
 		group.Go(func() error { return l.serve() })
 	}
-	for _, s := range n.stations {
-		if s.player == nil {
-			continue
-		}
-		group.Go(func() error {
-			if err := s.player.Run(ctx); err != nil && ctx.Err() == nil {
-				n.log.Error("the file is off the air: the hold plays", "station", s.cfg.Name, "err", err)
-			}
-			return nil
-		})
-	}
+	n.inputs.start(ctx, group, n)
 }
 
 // lingerTime is how long the end is served: a player that hears the last segment asks

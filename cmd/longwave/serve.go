@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -100,6 +101,15 @@ func (c *serveCmd) settings() (Config, error) {
 		}
 	}
 	return cfg, c.checked(&cfg)
+}
+
+// publicHost is the name or address under which speakers reach this node.
+func (n *node) publicHost() string {
+	u, err := url.Parse(n.cfg.Public)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // printAddresses tells a person what to open and what to paste.

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// RTCConfig is about browsers' microphones and OBS by WHIP: WebRTC.
+type RTCConfig struct {
+	// Listen is the UDP port for the sound of browsers, and the TCP port of the same
+	// number for networks that let no UDP through; off takes none. Default ":8189".
+	Listen string `yaml:"listen"`
+	// Public are the addresses under which browsers reach that port when they are not
+	// this machine's own (behind NAT, in a cloud). Default: the machine's own.
+	Public []string `yaml:"public"`
+	// ICEServers are STUN and TURN servers that browsers are told. Default: none.
+	ICEServers []ICEServerConfig `yaml:"ice_servers"`
+}
+
+// ICEServerConfig is a STUN or TURN server (RFC 7064, RFC 7065).
+type ICEServerConfig struct {
+	// URL as in turn:turn.example.org:3478?transport=udp.
+	URL string `yaml:"url"`
+	// Username for TURN. No default.
+	Username string `yaml:"username"`
+	// CredentialFile holds the password for TURN. No default.
+	CredentialFile string `yaml:"credential_file"`
+}
+
+// RTMPConfig is about OBS and hardware that sends RTMP.
+type RTMPConfig struct {
+	// Listen is the TCP port; off takes none. Default ":1935".
+	Listen string `yaml:"listen"`
+}
+
+// SRTConfig is about encoders that send SRT.
+type SRTConfig struct {
+	// Listen is the UDP port; off takes none. Default ":8890".
+	Listen string `yaml:"listen"`
+	// PassphraseFile holds a passphrase of 10 to 79 characters that every sender must
+	// use. Default: none; the token in the stream id is asked for in any case.
+	PassphraseFile string `yaml:"passphrase_file"`
+}
+
+// inputs returns the keys of the ports and what they hold.
+func (c *Config) inputs() map[string]string {
+	return map[string]string{"rtc.listen": c.RTC.Listen, "rtmp.listen": c.RTMP.Listen, "srt.listen": c.SRT.Listen}
+}
+
+func (c *Config) checkInputs() error {
+	for key, addr := range c.inputs() {
+		if addr == "off" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return fmt.Errorf("%s %q: write host:port, :port or off", key, addr)
+		}
+	}
+	for _, a := range c.RTC.Public {
+		if _, err := netip.ParseAddr(a); err != nil {
+			return fmt.Errorf("rtc.public %q: write an IP address, as in 203.0.113.7", a)
+		}
+	}
+	for _, s := range c.RTC.ICEServers {
+		scheme, rest, _ := strings.Cut(s.URL, ":")
+		if rest == "" || scheme != "stun" && scheme != "stuns" && scheme != "turn" && scheme != "turns" {
+			return fmt.Errorf("rtc.ice_servers %q: write it as in stun:stun.example.org:3478", s.URL)
+		}
+		if strings.HasPrefix(scheme, "turn") && (s.Username == "" || s.CredentialFile == "") {
+			return fmt.Errorf("rtc.ice_servers %q: a TURN server needs username and credential_file", s.URL)
+		}
+	}
+	return nil
+}
+
+// checkSound checks what a station plays and how loud.
+func (s *StationConfig) checkSound() error {
+	if s.Loudness == 0 {
+		s.Loudness = -18
+	}
+	if s.Loudness < -31 || s.Loudness > -14 {
+		return fmt.Errorf("loudness %g: use -31 to -14 LUFS, most take -18, -16 or -23", s.Loudness)
+	}
+	if s.Pull == "" {
+		return nil
+	}
+	u, err := url.Parse(s.Pull)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("pull %q: write the whole address of a stream, as in https://radio.example.org/live.mp3", redact(s.Pull))
+	}
+	return nil
+}
+
+// redact takes a password out of an address, for messages.
+func redact(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(not an address)"
+	}
+	return u.Redacted()
+}
+
+// readSecret reads a small secret from a file; without a path there is none.
+func readSecret(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	s := strings.TrimSpace(string(b))
+	if s == "" {
+		return "", errors.New(path + " is empty")
+	}
+	return s, nil
+}
