@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -115,6 +116,7 @@ type room struct {
 	logged    *bytes.Buffer
 	leave     func()
 	host      string // a token
+	document  *document
 }
 
 const public = "https://radio.example"
@@ -188,8 +190,12 @@ func (r *room) run() {
 		all.Wait()
 	})
 	r.t.Cleanup(func() { r.leave() })
+	r.document = readDocument(r.t, r.router)
 	synctest.Wait()
 }
+
+// newRecorder takes an answer from a handler without a server.
+func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
 
 // locked is a writer for many.
 type locked struct {
@@ -275,7 +281,11 @@ func (r *room) ask(method, path, text, body string) answer {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	return r.send(req)
+	a := r.send(req)
+	if err := r.document.checkAnswer(method, req.URL.Path, body, a); err != nil && a.status != http.StatusMethodNotAllowed && a.status != http.StatusNotFound {
+		r.t.Errorf("%s %s %s: %v", method, path, body, err)
+	}
+	return a
 }
 
 func (r *room) send(req *http.Request) answer {
@@ -410,6 +420,18 @@ func (l *listener) named(name string) []event {
 	return some
 }
 
+// check holds the events against the document: all but the levels, of which the last
+// hundred do.
+func (l *listener) check() {
+	l.r.t.Helper()
+	for name, schema := range map[string]string{"state": "Snapshot", "levels": "Levels", "news": "News", "bye": "Bye"} {
+		all := l.named(name)
+		for _, e := range all[max(len(all)-100, 0):] {
+			l.r.document.fits(l.r.t, component(schema), e.data)
+		}
+	}
+}
+
 // state returns the last snapshot that came.
 func (l *listener) state() map[string]any {
 	l.r.t.Helper()
@@ -471,5 +493,6 @@ func TestEvening(t *testing.T) {
 		if n := len(l.named("levels")); n < 10*60*31 {
 			t.Errorf("%d levels came", n)
 		}
+		l.check()
 	})
 }
