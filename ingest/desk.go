@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"longwave/ingest/feed"
 	"longwave/ingest/mix"
 	"longwave/ingest/pcm"
 	"longwave/ingest/token"
@@ -26,19 +27,28 @@ const (
 
 // A Speaker is a seat as the host sees it.
 type Speaker struct {
-	Seat      string // the token's ID, or transport:name for the operator's own inputs
-	Name      string
-	Role      token.Role // zero for the operator's own inputs
-	Feed      bool       // a finished programme, not a voice
-	Music     bool
-	Transport string // of the connection, as are Remote and Since
+	Seat  string // the token's ID, or transport:name for the operator's own inputs
+	Name  string
+	Role  token.Role // zero for the operator's own inputs
+	Feed  bool       // a finished programme, not a voice
+	Music bool
+	Connection
+	OnAir    bool // false: in the green room
+	Muted    bool
+	GainDB   float64
+	Group    string        // of feeds of which one is heard; empty: none
+	Priority int           // in the group
+	Heard    bool          // false: another feed of the group is
+	Level    mix.LaneLevel // zero while away or not heard
+}
+
+// A Connection is how a speaker is connected; zero while they are away and their seat
+// is kept.
+type Connection struct {
+	Connected bool
+	Transport string
 	Remote    string
 	Since     time.Time
-	Connected bool // false: away, the seat is kept
-	OnAir     bool // false: in the green room
-	Muted     bool
-	GainDB    float64
-	Level     mix.LaneLevel // zero while away
 }
 
 // A Desk is where a programme's host works: who is there, who is on air, how loud,
@@ -50,6 +60,7 @@ type Speaker struct {
 // audience (talkback). Nobody hears themselves, ever.
 type Desk struct {
 	mixer *mix.Mixer
+	feeds *feed.Metrics
 	log   *slog.Logger
 
 	mu     sync.Mutex
@@ -60,14 +71,15 @@ type Desk struct {
 	count  int     // lanes so far
 	closed time.Time
 	ears   map[string]*ear
+	groups map[string]*group
 	cues   map[string][]string // by the host's seat
 	talks  map[string][]string // the same; nil: to the audience
 	news   news
 }
 
-func newDesk(m *mix.Mixer, log *slog.Logger) *Desk {
+func newDesk(m *mix.Mixer, feeds *feed.Metrics, log *slog.Logger) *Desk {
 	return &Desk{
-		mixer: m, log: log, auto: true, open: true, seats: map[string]*seat{}, ears: map[string]*ear{},
+		mixer: m, feeds: feeds, log: log, groups: map[string]*group{}, auto: true, open: true, seats: map[string]*seat{}, ears: map[string]*ear{},
 		cues: map[string][]string{}, talks: map[string][]string{}, news: news{changed: make(chan struct{})},
 	}
 }
@@ -85,10 +97,15 @@ func (d *Desk) Speakers() []Speaker {
 		s := d.seats[id]
 		x := Speaker{
 			Seat: id, Name: s.name, Role: s.token.Role, Feed: s.token.Feed, Music: s.token.Music,
-			OnAir: s.onAir, Muted: s.muted, GainDB: s.gainDB, Connected: s.lane != nil,
+			Group: s.token.Group, Priority: s.token.Priority,
+			OnAir: s.onAir, Muted: s.muted, GainDB: s.gainDB,
 		}
 		if l := s.lane; l != nil {
-			x.Transport, x.Remote, x.Since, x.Level = l.claim.Transport, l.claim.Remote, l.opened, levels[l.id]
+			x.Connection = Connection{Connected: true, Transport: l.claim.Transport, Remote: l.claim.Remote, Since: l.opened}
+			x.Heard = d.heard(s)
+			if x.Heard {
+				x.Level = levels[d.lane(s)]
+			}
 		}
 		all = append(all, x)
 	}
@@ -167,7 +184,9 @@ func (d *Desk) setOnAir(s *seat, on bool) {
 	if s.onAir == on {
 		return
 	}
-	s.onAir = on
+	for _, p := range d.peers(s) {
+		p.onAir = on
+	}
 	kind := EventOnAir
 	if !on {
 		kind = EventOffAir
@@ -179,9 +198,11 @@ func (d *Desk) setOnAir(s *seat, on bool) {
 // SetMute mutes a speaker for everybody, or lets them be heard.
 func (d *Desk) SetMute(id string, muted bool) error {
 	return d.change(id, func(s *seat) {
-		s.muted = muted
-		if s.lane != nil {
-			d.mixer.SetMute(s.lane.id, muted)
+		for _, p := range d.peers(s) {
+			p.muted = muted
+			if p.lane != nil {
+				d.mixer.SetMute(d.lane(p), muted)
+			}
 		}
 	})
 }
@@ -192,9 +213,11 @@ func (d *Desk) SetGain(id string, db float64) error {
 		return fmt.Errorf("gain %g dB: use %d to %d", db, LeastGain, MostGain)
 	}
 	return d.change(id, func(s *seat) {
-		s.gainDB = db
-		if s.lane != nil {
-			d.mixer.SetGain(s.lane.id, db)
+		for _, p := range d.peers(s) {
+			p.gainDB = db
+			if p.lane != nil {
+				d.mixer.SetGain(d.lane(p), db)
+			}
 		}
 	})
 }
@@ -260,7 +283,7 @@ func (d *Desk) admit(l *Lane, t token.Token, most int) error {
 		before.end(ErrClosed)
 		d.log.Info("seat taken over", "speaker", s.name, "remote", l.claim.Remote, "from", before.claim.Remote)
 	}
-	d.mixer.Add(l.id, l.sound, mix.LaneOptions{GainDB: s.gainDB, Muted: s.muted, OffAir: !s.onAir, Voice: voice(l.claim.Transport, t)})
+	d.join(l, s)
 	d.log.Info("lane opened", "speaker", s.name, "transport", l.claim.Transport, "remote", l.claim.Remote, "on_air", s.onAir)
 	if !s.onAir {
 		d.log.Info("the speaker waits in the green room until the host takes them on air", "speaker", s.name)
@@ -278,7 +301,7 @@ func voice(transport string, t token.Token) bool {
 
 // remove takes a lane that was played off the mixer.
 func (d *Desk) remove(l *Lane) {
-	d.mixer.Remove(l.id)
+	d.leave(l)
 	s := l.sound.State()
 	d.log.Info("lane closed", "speaker", l.claim.Name, "transport", l.claim.Transport,
 		"played", pcm.Duration(pcm.Pos(s.Played)), "underruns", s.Underruns, "skipped", pcm.Duration(pcm.Pos(s.Skipped)))
@@ -289,7 +312,7 @@ func (d *Desk) who(lane string) (id, name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, s := range d.seats {
-		if s.lane != nil && s.lane.id == lane {
+		if s.lane != nil && d.lane(s) == lane && d.heard(s) {
 			return id, s.name
 		}
 	}

@@ -220,6 +220,59 @@ func TestAuto(t *testing.T) {
 	})
 }
 
+// TestGroup: of the feeds of a group one is heard, whichever connections come and go;
+// what the host does to one is done to the group.
+func TestGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 0)
+		host := d.programme.Desk()
+		feed := func(name string, priority int) ingest.Claim {
+			text, err := d.signer.Sign(token.Token{Station: "talk", Role: token.Speaker, Name: name, Group: "main", Priority: priority})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ingest.Claim{Station: "talk", Token: text, Transport: "stdin"}
+		}
+		second := func() []string { return names(d.hear(time.Second)[pcm.Rate:]) }
+		d.hear(100 * time.Millisecond)
+		say(d.open(feed("Bert", 1)), tones["Bert"], 20*time.Second)
+		if got := second(); !slices.Equal(got, []string{"Bert"}) {
+			t.Errorf("the first feed: heard %v", got)
+		}
+		anna := say(d.open(feed("Anna", 0)), tones["Anna"], 12*time.Second)
+		d.hear(9 * time.Second)
+		if got := second(); !slices.Equal(got, []string{"Anna"}) {
+			t.Errorf("the better feed: heard %v", got)
+		}
+		if err := host.SetMute(d.seat("Bert"), true); err != nil {
+			t.Fatal(err)
+		}
+		if got := second(); len(got) > 0 {
+			t.Errorf("muted: heard %v", got)
+		}
+		if err := host.SetMute(d.seat("Anna"), false); err != nil {
+			t.Fatal(err)
+		}
+		<-anna
+		d.hear(time.Second)
+		if got := second(); !slices.Equal(got, []string{"Bert"}) {
+			t.Errorf("the better one has gone: heard %v", got)
+		}
+		var told []string
+		events, _ := host.Events(0)
+		for _, e := range events {
+			if e.Kind == ingest.EventFeed {
+				told = append(told, e.Text)
+			}
+		}
+		want := []string{"main: - → Bert (first)", "main: Bert → Anna (better)", "main: Anna → Bert (lost)"}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		d.hear(20 * time.Second)
+	})
+}
+
 // TestEvents: what happens at the desk is told in its order, and those who wait for it
 // are woken.
 func TestEvents(t *testing.T) {

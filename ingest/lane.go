@@ -26,6 +26,7 @@ type Lane struct {
 	claim     Claim
 	seat      string // who owns it: a token's ID
 	id        string // of this connection, for the mixer
+	group     string // that it is a feed of; empty: none
 	opened    time.Time
 	sound     sound
 	stream    *jitter.Stream  // nil for packets that carry their own time

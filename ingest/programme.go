@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"longwave/ingest/feed"
 	"longwave/ingest/jitter"
 	"longwave/ingest/mix"
 	"longwave/ingest/pcm"
@@ -50,7 +51,7 @@ type Programme struct {
 func NewProgramme(opt ProgrammeOptions) *Programme {
 	mixer := mix.NewMixer(mix.Options{Hold: opt.Hold, Metrics: opt.Registry})
 	return &Programme{
-		opt: opt, mixer: mixer, pos: opt.Start, desk: newDesk(mixer, opt.Log),
+		opt: opt, mixer: mixer, pos: opt.Start, desk: newDesk(mixer, feed.NewMetrics(opt.Registry), opt.Log),
 		buffers: jitter.NewMetrics(opt.Registry), late: newLateness(opt.Registry),
 		marks: make([]pcm.Mark, 0, 8),
 	}

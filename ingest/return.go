@@ -107,9 +107,7 @@ func (d *Desk) listen(t token.Token) *Return {
 	defer d.mu.Unlock()
 	s := d.seats[t.ID]
 	if s == nil {
-		d.count++
-		s = &seat{id: t.ID, token: t, name: t.Name, order: d.count, onAir: d.admits(t)}
-		d.seats[t.ID] = s
+		s = d.newSeat(t.ID, t)
 	}
 	for id, e := range d.ears {
 		if e.seat == t.ID {
@@ -148,14 +146,14 @@ func (d *Desk) deafen(id string) {
 func (d *Desk) route() {
 	for id, s := range d.seats {
 		if s.lane != nil {
-			d.mixer.SetOnAir(s.lane.id, s.onAir && len(d.talks[id]) == 0)
+			d.mixer.SetOnAir(d.lane(s), s.onAir && len(d.talks[id]) == 0)
 		}
 	}
 	for id, e := range d.ears {
 		var lanes []string
 		for from, s := range d.seats {
 			if s.lane != nil && d.hears(e.seat, from) {
-				lanes = append(lanes, s.lane.id)
+				lanes = append(lanes, d.lane(s))
 			}
 		}
 		d.mixer.Route(id, lanes)
@@ -166,7 +164,7 @@ func (d *Desk) route() {
 func (d *Desk) hears(listener, speaker string) bool {
 	to, from := d.seats[listener], d.seats[speaker]
 	switch talk := d.talks[speaker]; {
-	case listener == speaker || to == nil:
+	case listener == speaker || to == nil || from.token.Group != "" && from.token.Group == to.token.Group:
 		return false
 	case len(talk) > 0:
 		return slices.Contains(talk, listener)

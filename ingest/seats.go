@@ -45,8 +45,7 @@ func (d *Desk) place(l *Lane, t token.Token, most int) (s *seat, before *Lane, e
 	}
 	d.count++
 	if s == nil {
-		s = &seat{id: l.seat, order: d.count, onAir: d.admits(t)}
-		d.seats[l.seat] = s
+		s = d.newSeat(l.seat, t)
 	}
 	if before = s.lane; before != nil {
 		d.old = append(d.old, before)
@@ -54,6 +53,17 @@ func (d *Desk) place(l *Lane, t token.Token, most int) (s *seat, before *Lane, e
 	l.id = fmt.Sprintf("%s#%d", l.seat, d.count)
 	s.token, s.name, s.lane, s.left = t, l.claim.Name, l, time.Time{}
 	return s, before, nil
+}
+
+// newSeat makes the seat of a newcomer.
+func (d *Desk) newSeat(id string, t token.Token) *seat {
+	d.count++
+	s := &seat{id: id, token: t, name: t.Name, order: d.count}
+	if !d.inherit(s, t) {
+		s.onAir = d.admits(t)
+	}
+	d.seats[id] = s
+	return s
 }
 
 // admits says whether a newcomer is on air at once: the operator's own inputs are, a
@@ -91,6 +101,7 @@ func (d *Desk) connected() int {
 func (d *Desk) sweep() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.switched() // while those who left still have their names
 	for id, s := range d.seats {
 		switch {
 		case s.lane != nil && s.lane.played():
