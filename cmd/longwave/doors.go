@@ -28,11 +28,11 @@ var aside = template.Must(template.New("aside").Parse(`<!doctype html>
 // without its last slash, and the answer to everything that does not exist, which no
 // cache may keep.
 func (n *node) doors(r chi.Router) error {
-	if err := page(r, "/", front, n.cfg.Stations); err != nil {
+	if err := plainPage(r, "/", front, n.cfg.Stations); err != nil {
 		return err
 	}
 	for _, s := range n.cfg.Stations {
-		if err := page(r, "/"+s.Name, aside, s); err != nil {
+		if err := plainPage(r, "/"+s.Name, aside, s); err != nil {
 			return err
 		}
 	}
@@ -48,7 +48,7 @@ func (n *node) doors(r chi.Router) error {
 	return nil
 }
 
-func page(r chi.Router, path string, t *template.Template, data any) error {
+func plainPage(r chi.Router, path string, t *template.Template, data any) error {
 	var b bytes.Buffer
 	if err := t.Execute(&b, data); err != nil {
 		return err

@@ -86,6 +86,9 @@ func (n *node) audience() (http.Handler, error) {
 		server.Routes(r, s.Name)
 	}
 	n.inputs.routes(r)
+	if err := n.studioRoutes(r); err != nil {
+		return nil, err
+	}
 	n.health(r)
 	return server.First(r), n.doors(r)
 }

@@ -14,8 +14,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"longwave/ingest"
+	"longwave/ingest/broadcast"
 	"longwave/ingest/decode/ffmpeg"
 	"longwave/ingest/pcm"
+	"longwave/ingest/studio"
 	"longwave/ingest/token"
 	"longwave/origin"
 	"longwave/packager"
@@ -33,6 +35,7 @@ type node struct {
 	live      *origin.Live
 	gate      *ingest.Gate
 	inputs    inputs
+	studio    *studio.API
 	stations  []*station
 	listeners []*listener
 }
@@ -42,6 +45,7 @@ type station struct {
 	cfg       StationConfig
 	programme *ingest.Programme
 	packager  *packager.Packager
+	show      *broadcast.Show
 }
 
 // newNode opens everything that can be wrong: what is, is said before anybody is on
@@ -103,13 +107,17 @@ func (n *node) openStations(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		n.openShow(ctx, s, reg)
 		programmes = append(programmes, s.programme)
 		n.stations = append(n.stations, s)
 	}
 	n.gate = ingest.NewGate(ingest.GateOptions{
-		Tokens: n.signer, Speakers: n.cfg.Limits.Speakers, Log: n.log, Registry: n.registry,
+		Tokens: n.signer, Speakers: n.cfg.Limits.Speakers, Revoked: n.revoked, Log: n.log, Registry: n.registry,
 	}, programmes...)
-	return n.openInputs(ctx)
+	if err := n.openInputs(ctx); err != nil {
+		return err
+	}
+	return n.openStudio()
 }
 
 // run goes on air until stop is closed, then lets everybody finish; it ends at once
@@ -164,6 +172,10 @@ func (n *node) start(ctx context.Context, group *errgroup.Group) {
 	for _, l := range n.listeners {
 		group.Go(func() error { return l.serve() })
 	}
+	for _, s := range n.stations {
+		group.Go(func() error { return s.show.Run(ctx) })
+	}
+	group.Go(func() error { return n.studio.Run(ctx) })
 	n.inputs.start(ctx, group, n)
 }
 

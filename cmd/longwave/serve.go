@@ -112,18 +112,38 @@ func (n *node) publicHost() string {
 	return u.Hostname()
 }
 
+// printPush tells what OBS and hardware encoders need.
+func (n *node) printPush(b *strings.Builder, station, key string) {
+	at := n.pushAddresses(station, key)
+	if a := at["whip"]; a != "" {
+		fmt.Fprintf(b, "            OBS by WHIP: server %s, bearer token that password\n", a)
+	}
+	if a := at["rtmp"]; a != "" {
+		fmt.Fprintf(b, "            OBS by RTMP: server %s, stream key that password\n", strings.TrimSuffix(a, "/"+key))
+	}
+	if a := at["srt"]; a != "" {
+		fmt.Fprintf(b, "            SRT: %s\n", strings.Replace(a, key, "PASSWORD", 1))
+	}
+}
+
 // printAddresses tells a person what to open and what to paste.
 func (n *node) printAddresses(w interface{ Write([]byte) (int, error) }) error {
 	var b strings.Builder
-	host := strings.TrimPrefix(strings.TrimPrefix(n.cfg.Public, "http://"), "https://")
+	at := strings.TrimPrefix(strings.TrimPrefix(n.cfg.Public, "http://"), "https://")
 	for _, s := range n.cfg.Stations {
 		key, err := n.signer.Sign(newToken(s.Name, token.Speaker, "Studio", 24*time.Hour))
 		if err != nil {
 			return err
 		}
+		host, err := n.signer.Sign(newToken(s.Name, token.Host, "Host", 24*time.Hour))
+		if err != nil {
+			return err
+		}
 		fmt.Fprintf(&b, "\n%s\n  listen    %s/%s/\n", s.Title, n.cfg.Public, s.Name)
-		fmt.Fprintf(&b, "  speak     ffmpeg -re -i FILE -c:a libopus -b:a 96k -page_duration 20000 -content_type audio/ogg -f ogg 'icecast://source:%s@%s/ice/%s'\n", key, host, s.Name)
-		fmt.Fprintf(&b, "            or any Icecast source client: server %s, mount /ice/%s, user source, and that password (valid for a day)\n", host, s.Name)
+		fmt.Fprintf(&b, "  studio    %s/studio/%s#%s\n            for the host, who goes on air and invites speakers (valid for a day: keep it to yourself)\n", n.cfg.Public, s.Name, host)
+		fmt.Fprintf(&b, "  speak     ffmpeg -re -i FILE -c:a libopus -b:a 96k -page_duration 20000 -content_type audio/ogg -f ogg 'icecast://source:%s@%s/ice/%s'\n", key, at, s.Name)
+		fmt.Fprintf(&b, "            or any Icecast source client: server %s, mount /ice/%s, user source, and that password (valid for a day)\n", at, s.Name)
+		n.printPush(&b, s.Name, key)
 	}
 	if n.cfg.Metrics != "off" {
 		fmt.Fprintf(&b, "\noperate     http://%s/metrics\n", n.cfg.Metrics)

@@ -61,6 +61,14 @@ func openStorage(ctx context.Context, cfg Config, log *slog.Logger, reg promethe
 	return st, nil
 }
 
+// main is where what must last is kept.
+func (st *storage) main() store.Store {
+	if st.bucket != nil {
+		return st.bucket
+	}
+	return st.disk
+}
+
 // openBucket looks at the bucket. One that cannot be reached keeps a station from
 // beginning, when somebody is there to see it, but not from going on after a restart.
 func (st *storage) openBucket(ctx context.Context, cfg Config, log *slog.Logger) (*s3.Store, error) {

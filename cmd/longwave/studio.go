@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"longwave/ingest/broadcast"
+	"longwave/ingest/studio"
+)
+
+// recallTime is how long the start waits for what the store knows of broadcasts and of
+// links that were taken back.
+const recallTime = 5 * time.Second
+
+// openShow makes the life of a station, and recalls what it was before a restart.
+func (n *node) openShow(ctx context.Context, s *station, reg prometheus.Registerer) {
+	desk := s.programme.Desk()
+	s.show = broadcast.New(broadcast.Options{
+		Station: s.cfg.Name, Desk: desk, Seats: desk, Keeper: keeper{n.storage.main()}, Began: desk.ResetLoudness,
+		Log: n.log.With("station", s.cfg.Name), Registry: reg,
+	})
+	ctx, cancel := context.WithTimeout(ctx, recallTime)
+	defer cancel()
+	if err := s.show.Load(ctx); err != nil {
+		n.log.Error("what is announced is not known yet: trying again", "station", s.cfg.Name, "err", err)
+	}
+}
+
+// revoked reports that a token was taken back.
+func (n *node) revoked(id string) bool {
+	for _, s := range n.stations {
+		if s.show.Revoked(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// openStudio makes the API that hosts and speakers use.
+func (n *node) openStudio() error {
+	o := studio.Options{Tokens: n.signer, Public: n.cfg.Public, Log: n.log, Registry: n.registry}
+	for _, s := range n.cfg.RTC.ICEServers {
+		credential, err := readSecret(s.CredentialFile)
+		if err != nil {
+			return usageError{fmt.Errorf("rtc.ice_servers %s: %w", s.URL, err)}
+		}
+		o.ICEServers = append(o.ICEServers, studio.ICEServer{URLs: []string{s.URL}, Username: s.Username, Credential: credential})
+	}
+	for _, s := range n.stations {
+		o.Stations = append(o.Stations, studio.Station{
+			Name: s.cfg.Name, Title: s.cfg.Title, Desk: s.programme.Desk(), Show: s.show, Meters: s.programme.Meters,
+			Push:   func(token string) map[string]string { return n.pushAddresses(s.cfg.Name, token) },
+			Alarms: func() []studio.Alarm { return n.alarms(s.cfg.Name) },
+		})
+	}
+	n.studio = studio.New(o)
+	return nil
+}
+
+// studioRoutes mounts the API and the studio's pages.
+func (n *node) studioRoutes(r chi.Router) error {
+	n.studio.Routes(r)
+	return nil
+}
+
+// pushAddresses are where the holder of a token may push sound.
+func (n *node) pushAddresses(station, token string) map[string]string {
+	public, err := url.Parse(n.cfg.Public)
+	if err != nil {
+		return nil
+	}
+	at := map[string]string{"icecast": "icecast://source:" + token + "@" + public.Host + "/ice/" + station}
+	if n.inputs.whip != nil {
+		at["whip"] = n.cfg.Public + "/whip/" + station
+	}
+	if n.inputs.rtmp != nil {
+		at["rtmp"] = "rtmp://" + withPort(public.Hostname(), n.inputs.rtmp.Addr()) + "/live/" + token
+	}
+	if n.inputs.srt != nil {
+		at["srt"] = "srt://" + withPort(public.Hostname(), n.inputs.srt.Addr()) + "?streamid=" + token
+	}
+	return at
+}
+
+// withPort is the public host with the port of one of our own addresses.
+func withPort(host string, addr net.Addr) string {
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil || port == "1935" { // RTMP's own
+		return host
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// alarms are what the host should know besides the sound.
+func (n *node) alarms(station string) []studio.Alarm {
+	age, ok := n.live.Age(station)
+	if ok && age <= stuck {
+		return nil
+	}
+	a := studio.Alarm{Kind: studio.AlarmEdge, Grade: studio.GradeAlarm, Text: "Listeners get nothing new: the live edge does not move."}
+	if ok {
+		a.Since = time.Now().Add(-age)
+	}
+	return []studio.Alarm{a}
+}
