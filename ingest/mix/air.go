@@ -8,7 +8,7 @@ import (
 )
 
 // A DeadAir says for how long the lanes have been silent although somebody is
-// connected.
+// connected and on air.
 type DeadAir uint8
 
 // The stages of dead air.
@@ -41,6 +41,8 @@ type air struct {
 	holdAfter int // frames without anybody before the hold comes
 
 	begun  bool
+	first  bool // the last frame was the first
+	open   bool // the programme's fader
 	live   bool
 	since  pcm.Pos
 	stage  DeadAir
@@ -52,28 +54,36 @@ type air struct {
 	at     int
 }
 
-// step takes in a frame: whether any lane is heard, the K-weighted energy of all,
-// and where in the programme it will be.
-func (a *air) step(heard bool, energy float64, pos pcm.Pos) {
+// A sight is what an air sees of a frame.
+type sight struct {
+	heard  bool    // a lane is
+	open   bool    // the programme's fader is
+	energy float64 // K-weighted, of all lanes that are heard
+}
+
+// step takes in a frame and where in the programme it will be.
+func (a *air) step(s sight, pos pcm.Pos) {
+	a.first = !a.begun
 	if !a.begun {
 		a.begun, a.since = true, pos
 	}
-	a.energy[a.at] = energy
+	a.open = s.open
+	a.energy[a.at] = s.energy
 	a.at = (a.at + 1) % momentary
 	a.absent++
-	if heard {
+	if s.heard {
 		a.absent = 0
 	}
 	gone := a.absent > a.holdAfter
 	was := a.live
 	switch {
-	case a.stage == Replaced:
-		a.replaced(energy, gone)
-	case a.live && gone:
+	case !s.open || a.live && gone:
 		a.live, a.stage, a.dead = false, Sounding, 0
+	case a.stage == Replaced:
+		a.replaced(s.energy, gone)
 	case a.live:
 		a.watch()
-	case heard:
+	case s.heard:
 		a.live = true
 	}
 	if a.live != was {

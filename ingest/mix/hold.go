@@ -27,17 +27,22 @@ var cross = func() (g [crossLen + 1]float32) {
 	return g
 }()
 
-// A bed brings the hold in and out and ducks it.
+// A bed brings the hold in and out, ducks it, and takes the lanes out while the
+// programme's fader is down.
 type bed struct {
-	hold Hold
-	buf  [pcm.FrameLen]float32
-	in   int     // place in cross
-	duck float32 // 1 to duckGain
+	hold  Hold
+	under bool // the hold plays on under voices
+	buf   [pcm.FrameLen]float32
+	in    int     // place in cross
+	lanes int     // the same of the lanes
+	duck  float32 // 1 to duckGain
 }
 
-// addTo adds the hold to bus: playing or not, ducked or not. The changes go on
-// over as many frames as they take.
-func (b *bed) addTo(bus []float32, pos pcm.Pos, playing, ducked bool) {
+// mix makes of the sum of the lanes what is on air. The changes go on over as many
+// frames as they take.
+func (b *bed) mix(bus []float32, pos pcm.Pos, a *air) {
+	b.fade(bus, a)
+	playing, ducked := !a.live || b.under, a.live && b.under || a.sounding()
 	if b.hold == nil || b.in == 0 && !playing {
 		b.duck = 1
 		if ducked {
@@ -52,6 +57,31 @@ func (b *bed) addTo(bus []float32, pos pcm.Pos, playing, ducked bool) {
 		g := cross[b.in] * b.duck
 		bus[i] += g * buf[i]
 		bus[i+1] += g * buf[i+1]
+	}
+}
+
+// fade is the programme's fader. A programme begins where it is.
+func (b *bed) fade(bus []float32, a *air) {
+	to, step := crossLen, 1
+	if !a.open {
+		to, step = 0, -1
+	}
+	if a.first {
+		b.lanes = to
+	}
+	switch {
+	case b.lanes == to && a.open:
+		return
+	case b.lanes == to:
+		clear(bus)
+		return
+	}
+	for i := 0; i+1 < len(bus); i += pcm.Channels {
+		if b.lanes != to {
+			b.lanes += step
+		}
+		bus[i] *= cross[b.lanes]
+		bus[i+1] *= cross[b.lanes]
 	}
 }
 

@@ -14,8 +14,9 @@ const (
 	latency = lookahead + loudness.PeakDelay
 
 	ceilingDB = -1.0
-	// headroomDB is kept under the ceiling for what four-fold oversampling cannot see.
-	headroomDB  = 0.15
+	// headroomDB is kept under the ceiling for what four-fold oversampling cannot see
+	// and for what a lossy encoder adds: AAC at 48 kbit/s makes -1.0 dBTP of -1.15.
+	headroomDB  = 0.5
 	releaseTime = 0.100 // seconds for 63 % of the way back
 	// nearOne (0.01 dB) ends the release: an exponential never arrives, and two
 	// mixers must.

@@ -31,6 +31,10 @@ func register(reg prometheus.Registerer, snapshot func() Snapshot) {
 		func(s Snapshot) float64 { return s.Loudness.TruePeak })
 	gauge("limiter_gain_db", "What the limiter did to the last frame; 0 is nothing.", nil,
 		func(s Snapshot) float64 { return s.LimiterDB })
+	gauge("voices_gain_db", "Slow gain that brings the live voices to the target loudness.", nil,
+		func(s Snapshot) float64 { return s.VoicesDB })
+	gauge("speaking_lanes", "Lanes on air in which somebody speaks.", nil,
+		func(s Snapshot) float64 { return float64(s.Speaking) })
 	gauge("lanes", "Lanes on the mixer.", nil,
 		func(s Snapshot) float64 { return float64(s.Lanes) })
 	gauge("live", "1 while the lanes are on air, 0 while the hold is.", nil, func(s Snapshot) float64 {
@@ -41,4 +45,8 @@ func register(reg prometheus.Registerer, snapshot func() Snapshot) {
 	})
 	gauge("dead_air_stage", "Silence although somebody is connected: 1 after 5 s, 2 after 15 s, 3 when the hold took over.", nil,
 		func(s Snapshot) float64 { return float64(s.DeadAir) })
+	reg.MustRegister(prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Name: "longwave_mix_faulty_frames_total", Help: "Frames of lanes that were thrown away because they held no numbers."},
+		func() float64 { return float64(snapshot().Faults) },
+	))
 }

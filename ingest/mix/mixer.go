@@ -1,10 +1,8 @@
 package mix
 
 import (
-	"cmp"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +26,9 @@ type Options struct {
 	HoldAfter time.Duration
 	// HoldUnder lets the hold play on under voices, 12 dB down.
 	HoldUnder bool
+	// TargetLUFS is the loudness of a conversation of live voices. 0 is
+	// [DefaultTargetLUFS]; -16 and -23 are usual, too.
+	TargetLUFS float64
 	// Metrics is where the figures of [Snapshot] are published; nil is nowhere.
 	Metrics prometheus.Registerer
 }
@@ -39,44 +40,44 @@ type Report struct {
 	DeadAir DeadAir
 }
 
-// Speech says that somebody in a lane that is on air began or ended to speak.
-type Speech struct {
-	Lane     string
-	Speaking bool
-	Pos      pcm.Pos // in the programme
-}
-
 // A Snapshot is the state of the programme for those who watch it.
 type Snapshot struct {
 	Report
 	Loudness loudness.Reading // not more than 100 ms old
 	// LimiterDB is by how much the limiter turned down the last frame, at most: 0 or less.
 	LimiterDB float64
-	Lanes     int
+	// VoicesDB is the slow gain of all live voices that brings them to the target.
+	VoicesDB float64
+	Lanes    int
+	Speaking int    // lanes in the programme in which somebody speaks
+	Faults   uint64 // frames of all lanes so far that held no numbers
 }
 
-// A Mixer makes the programme. One goroutine calls Mix; all else may be called
-// by anybody at any time.
+// A Mixer makes the programme. One goroutine calls Mix and Speech; all else may be
+// called by anybody at any time.
 type Mixer struct {
-	mu      sync.Mutex
-	lanes   map[string]*lane
-	pending []*lane // added since the last frame
-	returns returns
-	reset   bool
-	shown   Snapshot
-	closed  atomic.Bool // the programme's fader is down
+	desk
+	plan   atomic.Pointer[plan]
+	closed atomic.Bool // the programme's fader is down
+	reset  atomic.Bool // begin the loudness anew
+	faults atomic.Uint64
+	board  board
 
 	// Of the goroutine that mixes.
-	active  []*lane // by id; with those that leave
-	weight  loudness.KWeight
-	air     air
-	bed     bed
-	under   bool
-	limiter *limiter
-	speech  []Speech
-	meter   loudness.Meter
-	reading loudness.Reading
-	frames  int
+	seen   *plan
+	active []*lane // by id; with those that leave
+	voices bus
+	feeds  loudness.KWeight
+	air    air
+	bed    bed
+	out    output
+	speech []Speech
+}
+
+// A board is what was last shown.
+type board struct {
+	mu sync.Mutex
+	Snapshot
 }
 
 // NewMixer returns a mixer without lanes: the hold plays.
@@ -84,98 +85,42 @@ func NewMixer(o Options) *Mixer {
 	if o.HoldAfter == 0 {
 		o.HoldAfter = DefaultHoldAfter
 	}
-	m := &Mixer{
-		lanes:   make(map[string]*lane),
-		returns: make(returns),
-		active:  make([]*lane, 0, 64),
-		air:     air{holdAfter: int(max(o.HoldAfter, 0) / frame)},
-		bed:     bed{hold: o.Hold, duck: 1},
-		under:   o.HoldUnder,
-		limiter: newLimiter(),
+	if o.TargetLUFS == 0 {
+		o.TargetLUFS = DefaultTargetLUFS
 	}
-	m.shown = Snapshot{Report: Report{OnAir: pcm.OnAirHold}, Loudness: m.meter.Reading()}
+	m := &Mixer{
+		desk:   desk{lanes: make(map[string]*lane), returns: make(map[string]*route)},
+		active: make([]*lane, 0, 64),
+		speech: make([]Speech, 0, 64),
+		voices: newBus(o.TargetLUFS),
+		air:    air{holdAfter: int(max(o.HoldAfter, 0) / frame)},
+		bed:    bed{hold: o.Hold, under: o.HoldUnder, duck: 1, lanes: crossLen},
+		out:    output{limiter: newLimiter()},
+	}
+	m.plan.Store(&plan{})
+	m.board.Snapshot = Snapshot{Report: Report{OnAir: pcm.OnAirHold}, Loudness: m.out.meter.Reading()}
 	register(o.Metrics, m.Snapshot)
 	return m
 }
 
-// Add puts a lane on the mixer from the next frame on. A lane of the same id
-// leaves in its favour: 10 ms out, 10 ms in.
-func (m *Mixer) Add(id string, src Source, o LaneOptions) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if old := m.lanes[id]; old != nil {
-		old.leaving.Store(true)
-	}
-	l := newLane(id, src, o)
-	m.lanes[id] = l
-	m.pending = append(m.pending, l)
-}
-
-// Remove takes a lane off with the next frame, and reports whether there was one.
-func (m *Mixer) Remove(id string) bool {
-	return m.change(id, func(l *lane) {
-		l.leaving.Store(true)
-		delete(m.lanes, id)
-	})
-}
-
-// SetGain moves a lane's fader; it reports whether there is such a lane.
-func (m *Mixer) SetGain(id string, db float64) bool {
-	return m.change(id, func(l *lane) { l.gainDB = db; l.aim() })
-}
-
-// SetOnAir takes a lane into the programme or out of it, in 10 ms; its returns are not
-// changed. It reports whether there is such a lane.
-func (m *Mixer) SetOnAir(id string, on bool) bool {
-	return m.change(id, func(l *lane) { l.offAir.Store(!on) })
-}
-
-// SetOpen moves the fader of the whole programme: closed, the hold plays whoever
-// speaks, and the returns go on.
-func (m *Mixer) SetOpen(open bool) { m.closed.Store(!open) }
-
-// SetMute mutes a lane or lets it be heard; it reports whether there is such a lane.
-func (m *Mixer) SetMute(id string, muted bool) bool {
-	return m.change(id, func(l *lane) { l.muted = muted; l.aim() })
-}
-
-func (m *Mixer) change(id string, do func(*lane)) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	l := m.lanes[id]
-	if l == nil {
-		return false
-	}
-	do(l)
-	return true
-}
-
 // ResetLoudness begins a new integrated loudness and a new highest true peak: a
 // broadcast begins.
-func (m *Mixer) ResetLoudness() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.reset = true
-}
+func (m *Mixer) ResetLoudness() { m.reset.Store(true) }
 
 // Levels appends the meters of all lanes to dst, by id.
 func (m *Mixer) Levels(dst []LaneLevel) []LaneLevel {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	from := len(dst)
-	for _, l := range m.lanes {
-		dst = append(dst, l.level())
+	for _, l := range m.plan.Load().lanes {
+		dst = append(dst, l.shown())
 	}
-	slices.SortFunc(dst[from:], func(a, b LaneLevel) int { return cmp.Compare(a.ID, b.ID) })
 	return dst
 }
 
 // Snapshot returns the state after the last frame.
 func (m *Mixer) Snapshot() Snapshot {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := m.shown
-	s.Lanes = len(m.lanes)
+	m.board.mu.Lock()
+	defer m.board.mu.Unlock()
+	s := m.board.Snapshot
+	s.Lanes, s.Faults = len(m.plan.Load().lanes), m.faults.Load()
 	return s
 }
 
@@ -183,68 +128,96 @@ func (m *Mixer) Snapshot() Snapshot {
 func (m *Mixer) Latency() pcm.Pos { return Latency }
 
 // Mix fills dst, one frame ([pcm.FrameLen] values), with the programme at pos.
-// It pulls one frame from every lane. Frames follow each other without a gap; a
-// gap in pos is heard only where the hold jumps to its new place.
+// It pulls one frame from every lane and gives one to every return. Frames follow each
+// other without a gap; a gap in pos is heard only where the hold jumps to its new
+// place. It waits for nobody: what others change is taken over with the next frame.
 func (m *Mixer) Mix(dst []float32, pos pcm.Pos) Report {
 	m.adopt()
-	clear(dst)
-	heard := false
-	for _, l := range m.active {
-		if l.addTo(dst) {
-			heard = true
-		}
+	if m.reset.CompareAndSwap(true, false) {
+		m.out.meter.Reset()
 	}
-	m.send()
-	if m.closed.Load() {
-		heard = false
-		clear(dst)
+	due := pos + Latency // what goes into the limiter now is heard then
+	open := !m.closed.Load()
+	t := m.sum(dst, due, open)
+	for _, s := range m.seen.sends {
+		s.send()
 	}
-	m.active = slices.DeleteFunc(m.active, func(l *lane) bool { return l.gain.target == 0 && l.leaving.Load() })
+	m.active = slices.DeleteFunc(m.active, (*lane).gone)
 
-	// What goes into the limiter now is heard Latency later.
-	due := pos + Latency
-	m.air.step(heard, m.weight.Energy(dst), due)
-	m.bed.addTo(dst, due, !m.air.live || m.under, m.air.live && m.under || m.air.sounding())
-	m.limiter.process(dst)
-	pcm.AddDither(dst, pos)
-	m.meter.Add(dst)
+	m.air.step(sight{heard: t.heard, open: open, energy: t.sound}, due)
+	m.bed.mix(dst, due, &m.air)
+	m.out.process(dst, pos)
 	return m.show()
 }
 
-// Speech returns who began or ended to speak with the last frame. It belongs to the
-// goroutine that mixes and holds until the next frame.
-func (m *Mixer) Speech() []Speech { return m.speech }
-
-// adopt takes over what others asked for.
-func (m *Mixer) adopt() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.reset {
-		m.reset = false
-		m.meter.Reset()
+// sum fills dst with the lanes in the programme, whether its fader is open or not.
+func (m *Mixer) sum(dst []float32, due pcm.Pos, open bool) tally {
+	var t tally
+	clear(dst)
+	clear(m.voices.buf[:])
+	m.speech = m.speech[:0]
+	for _, l := range m.active {
+		l.step(due)
+		m.speech = l.said.tell(m.speech, l, open, due)
+		if l.last == pcm.Silent {
+			continue
+		}
+		t.heard = t.heard || l.onAir()
+		if l.voice == nil {
+			t.feeds = true
+			l.air.addTo(dst, l.out[:])
+			continue
+		}
+		t.voices = true
+		l.air.addTo(m.voices.buf[:], l.out[:])
+		if l.onAir() {
+			t.add(l.voice, l.gain.target)
+		}
 	}
-	if len(m.pending) == 0 {
-		return
+	sortSpeech(m.speech)
+	if t.feeds {
+		t.sound += m.feeds.Energy(dst)
+	} else {
+		m.feeds = loudness.KWeight{}
 	}
-	m.active = append(m.active, m.pending...)
-	clear(m.pending)
-	m.pending = m.pending[:0]
-	slices.SortStableFunc(m.active, func(a, b *lane) int { return strings.Compare(a.id, b.id) })
+	m.voices.addTo(dst, &t, due)
+	return t
 }
 
-// show publishes the state. The integrated loudness is worked out every 100 ms.
+// show publishes the state; who looks at it just now sees the one before.
 func (m *Mixer) show() Report {
 	r := Report{OnAir: pcm.OnAirHold, Since: m.air.since, DeadAir: m.air.stage}
 	if m.air.live {
 		r.OnAir = pcm.OnAirLive
 	}
-	if m.frames%5 == 0 {
-		m.reading = m.meter.Reading()
+	s := Snapshot{Report: r, Loudness: m.out.reading, VoicesDB: m.voices.gain}
+	s.LimiterDB = 20 * math.Log10(float64(m.out.limiter.floor))
+	for _, l := range m.active {
+		s.Speaking += int(bit(l.said.speaking))
 	}
-	m.frames++
-	down := 20 * math.Log10(float64(m.limiter.floor))
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.shown = Snapshot{Report: r, Loudness: m.reading, LimiterDB: down}
+	if m.board.mu.TryLock() {
+		m.board.Snapshot = s
+		m.board.mu.Unlock()
+	}
 	return r
+}
+
+// An output is what follows the sum: the programme as it goes out, and its meter.
+type output struct {
+	limiter *limiter
+	meter   loudness.Meter
+	reading loudness.Reading
+	frames  int
+}
+
+// process works on the programme at pos in place. The integrated loudness is worked out
+// every 100 ms.
+func (o *output) process(x []float32, pos pcm.Pos) {
+	o.limiter.process(x)
+	pcm.AddDither(x, pos)
+	o.meter.Add(x)
+	if o.frames%5 == 0 {
+		o.reading = o.meter.Reading()
+	}
+	o.frames++
 }
