@@ -38,6 +38,9 @@ type Claim struct {
 	Transport string // "icecast", "file", "stdin": also the metrics' label
 	Remote    string // address for the log
 	Name      string // what the speaker calls themselves; the token's name goes before it
+	// Burst is how much sound the sender sends at once: the lane keeps as much more
+	// ahead.
+	Burst time.Duration
 }
 
 // A Packet is one access unit, or one run of bytes of a container, as it arrived.

@@ -45,11 +45,19 @@ type Lane struct {
 var buffers = map[string]jitter.Options{
 	"file":  {Target: jitter.FileTarget, Capacity: time.Second},
 	"stdin": {Target: jitter.PipeTarget, Trim: true},
+	"rtmp":  {Target: 400 * time.Millisecond, Trim: true},
+	"srt":   {Target: 200 * time.Millisecond, Trim: true},
 	"pull":  {Capacity: 20 * time.Second}, // HLS comes in segments of up to 10 s
 }
 
+// mostBurst bounds what a sender can have us keep ahead.
+const mostBurst = time.Second
+
 func newLane(ctx context.Context, p *Programme, c Claim, seat string) *Lane {
 	opt := buffers[c.Transport]
+	if opt.Target > 0 {
+		opt.Target += min(max(c.Burst, 0), mostBurst)
+	}
 	opt.Metrics = p.buffers
 	if c.Transport == "stdin" { // for nobody from outside the mixer waits
 		opt.Late = p.behind
