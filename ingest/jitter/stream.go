@@ -84,6 +84,8 @@ type State struct {
 	Dropped   int64     // left over at Close
 	Underruns int64     // times it ran dry
 	LastWrite time.Time // zero before the first
+
+	Packets PacketState // of [Packets]; zero otherwise
 }
 
 // A Stream is a buffer between one goroutine that writes and one that pulls.
