@@ -21,6 +21,7 @@ type ProgrammeOptions struct {
 	Clock    pcm.Clock
 	Start    pcm.Pos  // of the first frame
 	Hold     mix.Hold // nil: near-silence
+	Loudness float64  // of a conversation of live voices, in LUFS; 0: -18
 	Log      *slog.Logger
 	Registry prometheus.Registerer // labelled with the station; nil: nothing is counted in public
 }
@@ -49,7 +50,7 @@ type Programme struct {
 
 // NewProgramme returns a programme that plays its hold until somebody speaks.
 func NewProgramme(opt ProgrammeOptions) *Programme {
-	mixer := mix.NewMixer(mix.Options{Hold: opt.Hold, Metrics: opt.Registry})
+	mixer := mix.NewMixer(mix.Options{Hold: opt.Hold, TargetLUFS: opt.Loudness, Metrics: opt.Registry})
 	return &Programme{
 		opt: opt, mixer: mixer, pos: opt.Start, desk: newDesk(mixer, feed.NewMetrics(opt.Registry), opt.Log),
 		buffers: jitter.NewMetrics(opt.Registry), late: newLateness(opt.Registry),

@@ -97,7 +97,8 @@ func (n *node) openStations(ctx context.Context) error {
 		}
 		s := &station{cfg: cfg}
 		s.programme = ingest.NewProgramme(ingest.ProgrammeOptions{
-			Station: cfg.Name, Clock: n.clock, Start: start, Hold: holds[i], Log: log, Registry: reg,
+			Station: cfg.Name, Clock: n.clock, Start: start, Hold: holds[i], Loudness: cfg.Loudness,
+			Log: log, Registry: reg,
 		})
 		s.packager, err = packager.New(packager.Options{
 			Station: cfg.Name, Profile: profile, Ladder: ladder, Start: start,
