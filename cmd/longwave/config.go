@@ -20,7 +20,7 @@ import (
 // goes before the file, the file before the default.
 type Config struct {
 	// Listen is the address of the one listener that serves the audience and
-	// takes speakers. Default ":8080".
+	// takes speakers. Default ":8080", or the port of Public when we end TLS.
 	Listen string `yaml:"listen"`
 	// Public is the address under which the audience reaches the listener or the
 	// CDN before it. Default: http://localhost and the port of Listen.
@@ -34,6 +34,8 @@ type Config struct {
 	// that are to take the same tokens have the same file. Default: secret.key in
 	// the data folder, made at the first start.
 	SecretFile string `yaml:"secret_file"`
+	// TLS is about https.
+	TLS TLSConfig `yaml:"tls"`
 	// RTC is about browsers' microphones and WHIP.
 	RTC RTCConfig `yaml:"rtc"`
 	// RTMP is about OBS and hardware encoders.
@@ -129,7 +131,6 @@ type LimitConfig struct {
 // defaultConfig is what holds where the file says nothing.
 func defaultConfig() Config {
 	return Config{
-		Listen:   ":8080",
 		Metrics:  "127.0.0.1:9464",
 		Data:     "./data",
 		RTC:      RTCConfig{Listen: ":8189"},
@@ -217,6 +218,9 @@ func (c *Config) check() error {
 }
 
 func (c *Config) checkAddresses() error {
+	if c.Listen == "" {
+		c.Listen = c.usualListen()
+	}
 	_, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen %q: write host:port or :port", c.Listen)
@@ -227,14 +231,14 @@ func (c *Config) checkAddresses() error {
 		}
 	}
 	if c.Public == "" {
-		c.Public = "http://localhost:" + port
+		c.Public = c.usualPublic(port)
 	}
 	u, err := url.Parse(c.Public)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return fmt.Errorf("public %q: write the whole address, as in https://radio.example.org", c.Public)
 	}
 	c.Public = strings.TrimSuffix(c.Public, "/")
-	return nil
+	return c.checkTLS(u)
 }
 
 func (c *Config) checkStations() error {

@@ -36,7 +36,7 @@ func (n *node) openListeners(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := n.listen(ctx, n.cfg.Listen, audience, "--listen"); err != nil {
+	if err := n.listenAudience(ctx, audience); err != nil {
 		return err
 	}
 	if n.cfg.Metrics == "off" {
@@ -52,7 +52,7 @@ func (n *node) listen(ctx context.Context, addr string, h http.Handler, flag str
 		case errors.Is(err, syscall.EADDRINUSE):
 			err = fmt.Errorf("address %s is taken by another program: end that one or choose another with %s", addr, flag)
 		case errors.Is(err, syscall.EACCES):
-			err = fmt.Errorf("address %s is not allowed to this user: choose a port above 1023 with %s", addr, flag)
+			err = fmt.Errorf("address %s is not allowed to this user: allow it (setcap cap_net_bind_service=+ep longwave, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit), or choose a port above 1023 with %s", addr, flag)
 		default:
 			err = fmt.Errorf("address %s cannot be listened on (%w): choose another with %s", addr, err, flag)
 		}

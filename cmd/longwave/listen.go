@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -25,6 +27,7 @@ type listenCmd struct {
 	Decode    bool          `help:"Decode with ffmpeg and report level and silence."`
 	Strict    bool          `help:"Exit 1 for what only SHOULD be otherwise, too."`
 	Slack     time.Duration `default:"100ms" help:"How late a part may be because of network and machine."`
+	CA        string        `name:"ca" type:"path" placeholder:"FILE" help:"Trust these certificates (PEM) and no others."`
 	Quiet     bool          `short:"q" help:"No progress on standard error."`
 }
 
@@ -45,6 +48,17 @@ func (c *listenCmd) listen(ctx context.Context, out io.Writer, progress *os.File
 	}
 	if !c.Quiet {
 		opt.Progress = p.show
+	}
+	if c.CA != "" {
+		roots, err := readRoots(c.CA)
+		if err != nil {
+			return usageError{fmt.Errorf("--ca: %w", err)}
+		}
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.DisableCompression = true
+		t.MaxIdleConnsPerHost = 64
+		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+		opt.Transport = t
 	}
 	l, err := listen.New(opt)
 	if err != nil {

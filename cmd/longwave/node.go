@@ -36,6 +36,7 @@ type node struct {
 	gate      *ingest.Gate
 	inputs    inputs
 	studio    *studio.API
+	tls       *tlsKeeper // nil: no TLS of our own
 	stations  []*station
 	listeners []*listener
 }
@@ -64,6 +65,9 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (*node, error) {
 		return nil, err
 	}
 	if n.storage, err = openStorage(ctx, cfg, log, n.registry); err != nil {
+		return nil, err
+	}
+	if err := n.openTLS(ctx); err != nil {
 		return nil, err
 	}
 	if err := n.openStations(ctx); err != nil {
@@ -170,6 +174,9 @@ func (n *node) start(ctx context.Context, group *errgroup.Group) {
 	}
 	group.Go(func() error { return n.live.Run(ctx) })
 	group.Go(func() error { return n.watchClock(ctx) })
+	if n.tls != nil {
+		group.Go(func() error { return n.tls.Run(ctx) })
+	}
 	for _, l := range n.listeners {
 		group.Go(func() error { return l.serve() })
 	}
@@ -198,7 +205,11 @@ type listener struct {
 }
 
 func (l *listener) serve() error {
-	if err := l.server.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) {
+	serve := func() error { return l.server.Serve(l.Listener) }
+	if l.server.TLSConfig != nil {
+		serve = func() error { return l.server.ServeTLS(l.Listener, "", "") }
+	}
+	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil

@@ -129,7 +129,10 @@ func (n *node) printPush(b *strings.Builder, station, key string) {
 // printAddresses tells a person what to open and what to paste.
 func (n *node) printAddresses(w interface{ Write([]byte) (int, error) }) error {
 	var b strings.Builder
-	at := strings.TrimPrefix(strings.TrimPrefix(n.cfg.Public, "http://"), "https://")
+	at, tlsOption := strings.TrimPrefix(n.cfg.Public, "http://"), ""
+	if host, ok := strings.CutPrefix(n.cfg.Public, "https://"); ok {
+		at, tlsOption = host, "-tls 1 "
+	}
 	for _, s := range n.cfg.Stations {
 		key, err := n.signer.Sign(newToken(s.Name, token.Speaker, "Studio", 24*time.Hour))
 		if err != nil {
@@ -141,7 +144,7 @@ func (n *node) printAddresses(w interface{ Write([]byte) (int, error) }) error {
 		}
 		fmt.Fprintf(&b, "\n%s\n  listen    %s/%s/\n", s.Title, n.cfg.Public, s.Name)
 		fmt.Fprintf(&b, "  studio    %s/studio/%s#%s\n            for the host, who goes on air and invites speakers (valid for a day: keep it to yourself)\n", n.cfg.Public, s.Name, host)
-		fmt.Fprintf(&b, "  speak     ffmpeg -re -i FILE -c:a libopus -b:a 96k -page_duration 20000 -content_type audio/ogg -f ogg 'icecast://source:%s@%s/ice/%s'\n", key, at, s.Name)
+		fmt.Fprintf(&b, "  speak     ffmpeg -re -i FILE -c:a libopus -b:a 96k -page_duration 20000 -content_type audio/ogg -f ogg %s'icecast://source:%s@%s/ice/%s'\n", tlsOption, key, at, s.Name)
 		fmt.Fprintf(&b, "            or any Icecast source client: server %s, mount /ice/%s, user source, and that password (valid for a day)\n", at, s.Name)
 		n.printPush(&b, s.Name, key)
 	}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// tlsLook is how often the files are looked at. They are read whole: it is a few KiB,
+// and times of change say nothing where files are swapped by links (cert-manager).
+const tlsLook = 10 * time.Second
+
+// A fileCertificate is a certificate in two files, which others renew: certbot,
+// cert-manager, a hand. A new one is taken when it is as good as the first had to be:
+// key and certificate belong together, it names our hosts, and it is valid now. If not,
+// the old one stays.
+type fileCertificate struct {
+	tlsOptions
+	config  TLSConfig
+	current atomic.Pointer[tls.Certificate]
+
+	taken fileSum // of current
+	told  time.Time
+	bad   fileSum // what was no good, at the last look
+	known bool    // it is no good and was told
+}
+
+// A fileSum stands for what is in the two files.
+type fileSum [sha256.Size]byte
+
+// openCertificateFiles reads the files. Its error is one line that says what to do.
+func openCertificateFiles(c TLSConfig, o tlsOptions) (*fileCertificate, error) {
+	f := &fileCertificate{tlsOptions: o, config: c}
+	cert, sum, err := f.read()
+	if ended, ok := errors.AsType[endedError](err); ok && o.old {
+		o.log.Error("going on with a certificate that browsers refuse", "err", ended)
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.take(cert, sum)
+	return f, nil
+}
+
+// certificate implements tlsSource.
+func (f *fileCertificate) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return f.current.Load(), nil
+}
+
+// leaf implements tlsSource.
+func (f *fileCertificate) leaf() *x509.Certificate { return f.current.Load().Leaf }
+
+// run implements tlsSource. It looks at the files now and then, and at once after
+// SIGHUP, which is what those who renew certificates can send.
+func (f *fileCertificate) run(ctx context.Context) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	return f.watch(ctx, hup)
+}
+
+func (f *fileCertificate) watch(ctx context.Context, hup <-chan os.Signal) error {
+	tick := time.NewTicker(tlsLook)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			f.look(false)
+		case <-hup:
+			f.look(true)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// look takes the files if they have changed. What is no good is told once: at once when
+// somebody asked, else when it is still so at the next look, because whoever writes two
+// files is in between for a moment.
+func (f *fileCertificate) look(asked bool) {
+	cert, sum, err := f.read()
+	switch {
+	case sum == f.taken:
+		f.bad, f.known = fileSum{}, false
+		if time.Since(f.told) >= 24*time.Hour {
+			f.tell()
+		}
+		return
+	case err == nil:
+		f.take(cert, sum)
+		f.changes.WithLabelValues(tlsDone).Inc()
+		return
+	}
+	again := f.bad == sum
+	f.known = f.known && again
+	f.bad = sum
+	if asked || again && !f.known {
+		f.known = true
+		f.changes.WithLabelValues(tlsFailed).Inc()
+		f.log.Error("the new certificate is no good: the old one stays", "err", err)
+	}
+}
+
+// take shows cert from now on.
+func (f *fileCertificate) take(cert *tls.Certificate, sum fileSum) {
+	f.current.Store(cert)
+	f.taken, f.bad, f.known = sum, fileSum{}, false
+	f.tell()
+	var unknown x509.UnknownAuthorityError
+	if err := signed(cert); errors.As(err, &unknown) {
+		f.log.Warn("this machine does not know who signed the certificate: browsers may not either; with certbot it is fullchain.pem that is needed",
+			"file", f.config.Certificate, "issuer", cert.Leaf.Issuer.String())
+	}
+}
+
+func (f *fileCertificate) tell() {
+	f.told = time.Now()
+	tellCertificate(f.log, f.leaf(), f.told)
+}
+
+// read reads the files and judges them. The sum is of what is in them, whatever it is.
+func (f *fileCertificate) read() (*tls.Certificate, fileSum, error) {
+	certPEM, certErr := os.ReadFile(f.config.Certificate)
+	keyPEM, keyErr := os.ReadFile(f.config.Key)
+	sum := fileSum(sha256.Sum256(bytes.Join([][]byte{certPEM, keyPEM}, []byte{0})))
+	if certErr != nil {
+		return nil, sum, fmt.Errorf("tls.certificate: %w", certErr)
+	}
+	if keyErr != nil {
+		return nil, sum, fmt.Errorf("tls.key: %w", keyErr)
+	}
+	cert, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return nil, sum, fmt.Errorf("tls.certificate %s and tls.key %s: %s", f.config.Certificate, f.config.Key, strings.TrimPrefix(err.Error(), "tls: "))
+	}
+	return &cert, sum, f.judge(cert.Leaf, time.Now())
+}
+
+// judge says why a certificate does not serve.
+func (f *fileCertificate) judge(leaf *x509.Certificate, now time.Time) error {
+	for _, name := range f.config.Names {
+		if leaf.VerifyHostname(name) != nil {
+			return fmt.Errorf("tls.certificate %s: it names %s and not %s: take another, or say in tls.names what it is to name",
+				f.config.Certificate, strings.Join(namesOf(leaf), ", "), name)
+		}
+	}
+	if now.Before(leaf.NotBefore) {
+		return fmt.Errorf("tls.certificate %s: it begins on %s: is the clock right?", f.config.Certificate, day(leaf.NotBefore))
+	}
+	if now.After(leaf.NotAfter) {
+		return endedError{f.config.Certificate, leaf.NotAfter}
+	}
+	return nil
+}
+
+// An endedError is a certificate whose time is over, and nothing else.
+type endedError struct {
+	file string
+	end  time.Time
+}
+
+func (e endedError) Error() string {
+	return fmt.Sprintf("tls.certificate %s: it ended on %s: renew it", e.file, day(e.end))
+}
+
+// signed verifies cert as a browser does that knows whom this machine knows.
+func signed(cert *tls.Certificate) error {
+	between := x509.NewCertPool()
+	for _, der := range cert.Certificate[1:] {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			between.AddCert(c)
+		}
+	}
+	_, err := cert.Leaf.Verify(x509.VerifyOptions{Intermediates: between})
+	return err
+}
