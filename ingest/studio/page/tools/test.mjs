@@ -1,0 +1,38 @@
+// Runs the tests: those of the pure parts, bundled for node, then those that need
+// a browser and a studio.
+//
+//   node tools/test.mjs            all
+//   node tools/test.mjs unit       only the pure parts
+//   node tools/test.mjs browser    only the browser
+import { spawnSync } from 'node:child_process';
+import { readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+async function unit() {
+  const out = join(root, 'node_modules/.cache/longwave-tests');
+  await rm(out, { recursive: true, force: true });
+  const names = (await readdir(join(root, 'test'))).filter((f) => f.endsWith('.test.ts'));
+  await build({
+    entryPoints: names.map((f) => join(root, 'test', f)),
+    outdir: out,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'warning',
+  });
+  return names.map((f) => join(out, f.replace(/\.ts$/, '.mjs')));
+}
+
+const browser = async () => [join(root, 'test/browser.test.mjs')];
+const which = { unit, browser };
+const wanted = process.argv[2];
+for (const [name, files] of Object.entries(which)) {
+  if (wanted && wanted !== name) continue;
+  const { status } = spawnSync(process.execPath, ['--test', ...(await files())], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
