@@ -135,7 +135,7 @@ func (r Record) State(b Broadcast) Phase {
 }
 
 // Ahead returns the broadcasts that have not begun and are not the current one, the
-// earliest first.
+// earliest start first. Doors open in this order, whatever they were announced for.
 func (r Record) Ahead() []Broadcast {
 	var all []Broadcast
 	for _, b := range r.Broadcasts {
