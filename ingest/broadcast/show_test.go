@@ -146,6 +146,7 @@ func playFrom(t *testing.T, k broadcast.Keeper, after time.Duration) *stage {
 	s.stop = sync.OnceFunc(func() {
 		cancel()
 		all.Wait()
+		s.programme.Close() // nobody waits for it any more
 	})
 	t.Cleanup(s.stop)
 	synctest.Wait()
