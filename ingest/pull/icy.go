@@ -1,0 +1,122 @@
+package pull
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// maxTitle bounds a title, in bytes.
+	maxTitle = 500
+	// mostBetween bounds the bytes of sound between two blocks of metadata.
+	mostBetween = 1 << 20
+)
+
+// icyHeader asks for titles between the sound.
+var icyHeader = http.Header{"Icy-Metadata": {"1"}}
+
+// An icyReader takes the titles out of a stream as SHOUTcast and Icecast send it: every
+// so many bytes of sound a byte that says how many times 16 bytes of metadata follow.
+type icyReader struct {
+	r     io.Reader
+	every int // bytes of sound between blocks
+	left  int // until the next
+	title func(string)
+	block [255 * 16]byte
+}
+
+// newICY returns r's sound. Titles go to title from Read, when all sound before them was
+// read.
+func newICY(r io.Reader, h http.Header, title func(string)) (io.Reader, error) {
+	s := h.Get("Icy-Metaint")
+	if s == "" || s == "0" {
+		return r, nil
+	}
+	every, err := strconv.Atoi(s)
+	if err != nil || every < 0 || every > mostBetween {
+		return nil, fmt.Errorf("read titles: every %.20q bytes is no distance", s)
+	}
+	return &icyReader{r: r, every: every, left: every, title: title}, nil
+}
+
+func (i *icyReader) Read(b []byte) (int, error) {
+	if i.left == 0 {
+		if err := i.metadata(); err != nil {
+			return 0, err
+		}
+		i.left = i.every
+	}
+	n, err := i.r.Read(b[:min(len(b), i.left)])
+	i.left -= n
+	return n, err
+}
+
+func (i *icyReader) metadata() error {
+	if _, err := io.ReadFull(i.r, i.block[:1]); err != nil {
+		return err // the end comes here in most streams that end well
+	}
+	block := i.block[:int(i.block[0])*16]
+	if _, err := io.ReadFull(i.r, block); err != nil {
+		return err
+	}
+	if s, ok := streamTitle(block); ok {
+		i.title(s)
+	}
+	return nil
+}
+
+// streamTitle returns the title in a block of metadata: StreamTitle='…';StreamUrl='…';
+// filled up with zeros. What is inside is not escaped, so a title ends where its quote is
+// followed by a semicolon.
+func streamTitle(block []byte) (string, bool) {
+	block = bytes.TrimRight(block, "\x00")
+	_, rest, ok := bytes.Cut(block, []byte("StreamTitle='"))
+	if !ok {
+		return "", false
+	}
+	if s, _, ok := bytes.Cut(rest, []byte("';")); ok {
+		return text(s), true
+	}
+	s, ok := bytes.CutSuffix(rest, []byte("'"))
+	return text(s), ok
+}
+
+// text returns s as clean UTF-8. It is Latin-1 where it cannot be UTF-8.
+func text(s []byte) string {
+	if utf8.Valid(s) {
+		return clean(string(s))
+	}
+	r := make([]rune, len(s))
+	for i, c := range s {
+		r[i] = rune(c)
+	}
+	return clean(string(r))
+}
+
+// clean makes s fit for a page and a log: one line, printable, bounded.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case r == utf8.RuneError, !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(s)
+	if len(s) <= maxTitle {
+		return s
+	}
+	cut := maxTitle
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return strings.TrimSpace(s[:cut])
+}
