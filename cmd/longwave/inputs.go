@@ -11,6 +11,7 @@ import (
 
 	"longwave/ingest/file"
 	"longwave/ingest/icecast"
+	"longwave/ingest/pull"
 	"longwave/ingest/rtmp"
 	"longwave/ingest/srt"
 	"longwave/ingest/whip"
@@ -123,6 +124,17 @@ func (n *node) openOwn() error {
 			p, err := file.New(n.gate.Trusted(), file.Options{Station: s.cfg.Name, Path: s.cfg.Play, Loop: s.cfg.Loop, Log: n.log})
 			if err != nil {
 				return usageError{err}
+			}
+			n.inputs.own = append(n.inputs.own, ownInput{s.cfg.Name, p})
+		}
+		if s.cfg.Pull != "" {
+			o := pull.Options{Station: s.cfg.Name, URL: s.cfg.Pull, Name: "relay", Log: n.log, Registry: n.registry}
+			if s.cfg.PullPrivate {
+				o.AllowPrivate = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+			}
+			p, err := pull.New(n.gate.Trusted(), o)
+			if err != nil {
+				return usageError{fmt.Errorf("station %s: pull: %w", s.cfg.Name, err)}
 			}
 			n.inputs.own = append(n.inputs.own, ownInput{s.cfg.Name, p})
 		}

@@ -12,6 +12,7 @@ import (
 
 	"longwave/ingest/broadcast"
 	"longwave/ingest/studio"
+	"longwave/ingest/studio/page"
 )
 
 // recallTime is how long the start waits for what the store knows of broadcasts and of
@@ -66,6 +67,14 @@ func (n *node) openStudio() error {
 // studioRoutes mounts the API and the studio's pages.
 func (n *node) studioRoutes(r chi.Router) error {
 	n.studio.Routes(r)
+	for _, s := range n.cfg.Stations {
+		h, err := page.Handler(page.Station{Name: s.Name, Title: s.Title})
+		if err != nil {
+			return err
+		}
+		r.Handle("/studio/"+s.Name, h)
+		r.Handle("/studio/"+s.Name+"/*", h)
+	}
 	return nil
 }
 
