@@ -15,8 +15,8 @@ const (
 	mostTalkBytes   = 320e3 / 8 // a second, of payload
 	mostMusicBytes  = 640e3 / 8
 	mostBurst       = 2 * time.Second // of either, after the network stood still
-	mostBad         = 500             // packets that were dropped
-	badWithin       = 10 * time.Second
+	mostBad         = 500             // packets that were dropped, less so many a second:
+	badForgiven     = 5
 	mostOpusFrame   = 1275 // bytes, RFC 6716 section 3.4
 	mostOpusSamples = 5760 // of a packet: 120 ms
 )
@@ -30,8 +30,7 @@ type inlet struct {
 
 	packets, bytes bucket
 	seen           window
-	bad            int // packets dropped since badSince
-	badSince       time.Time
+	bad            bucket // of packets that may be dropped
 	packet         rtp.Packet
 	blocks         []block
 }
@@ -43,7 +42,8 @@ func newInlet(opus, red uint8, music bool, put func(jitter.Packet), m *metrics) 
 	}
 	return &inlet{
 		opus: opus, red: red, put: put, m: m,
-		packets: newBucket(mostPackets), bytes: newBucket(most), blocks: make([]block, 0, mostBlocks),
+		packets: newBucket(mostPackets, mostPackets*mostBurst.Seconds()), bytes: newBucket(most, most*mostBurst.Seconds()),
+		bad: newBucket(badForgiven, mostBad), blocks: make([]block, 0, mostBlocks),
 	}
 }
 
@@ -124,11 +124,7 @@ func (in *inlet) pass(result string, seq uint16, timestamp uint32, payload []byt
 // drop counts a packet that is not passed on; false: that has gone on for too long.
 func (in *inlet) drop(result string, now time.Time) bool {
 	in.m.packets.WithLabelValues(result).Inc()
-	if now.Sub(in.badSince) > badWithin {
-		in.bad, in.badSince = 0, now
-	}
-	in.bad++
-	return in.bad <= mostBad
+	return in.bad.spend(1, now)
 }
 
 // checkOpus returns what is wrong with an Opus packet: packetMalformed, packetOversized
@@ -168,19 +164,17 @@ func opusFrame(config byte) int {
 	return 120 << (config % 4) // CELT: 2.5, 5, 10, 20 ms
 }
 
-// A bucket bounds a rate.
+// A bucket bounds a rate, each second, and what may come at once.
 type bucket struct {
-	rate, level float64
-	last        time.Time
+	rate, most, level float64
+	last              time.Time
 }
 
-func newBucket(rate float64) bucket {
-	return bucket{rate: rate, level: rate * mostBurst.Seconds()}
-}
+func newBucket(rate, most float64) bucket { return bucket{rate: rate, most: most, level: most} }
 
 func (b *bucket) spend(n float64, now time.Time) bool {
 	if !b.last.IsZero() {
-		b.level = min(b.level+now.Sub(b.last).Seconds()*b.rate, b.rate*mostBurst.Seconds())
+		b.level = min(b.level+now.Sub(b.last).Seconds()*b.rate, b.most)
 	}
 	b.last = now
 	if b.level < n {
@@ -197,8 +191,8 @@ type window struct {
 	mask    uint64 // bit i: newest-i
 }
 
-// mostJump is how far sequence numbers may jump and still be the same count.
-const mostJump = 1000
+// mostJump is how far sequence numbers may jump and still be the same count: 5 s.
+const mostJump = 250
 
 // see notes a number. It was fresh when it had not been noted; lost is how many fell
 // out of the window by it that were never seen.

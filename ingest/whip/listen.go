@@ -3,7 +3,7 @@ package whip
 import (
 	"context"
 	"errors"
-	"os"
+	"net"
 	"strconv"
 	"time"
 
@@ -41,7 +41,7 @@ func (x *session) listen(ctx context.Context, t incoming) {
 		n, _, err := t.TrackRemote.Read(buf)
 		now = time.Now()
 		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
+		case isTimeout(err):
 			v.away()
 			continue
 		case errors.Is(err, webrtc.ErrCodecNotFound):
@@ -58,6 +58,11 @@ func (x *session) listen(ctx context.Context, t incoming) {
 			return
 		}
 	}
+}
+
+func isTimeout(err error) bool {
+	t, ok := errors.AsType[net.Error](err)
+	return ok && t.Timeout()
 }
 
 // drain reads the reports that come with a track, so that the interceptors see them.

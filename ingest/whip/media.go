@@ -34,6 +34,7 @@ const (
 type media struct {
 	addr     *net.UDPAddr
 	udp      ice.UDPMux
+	senders  *senders
 	tcp      ice.TCPMux
 	cert     webrtc.Certificate
 	settings webrtc.SettingEngine
@@ -57,7 +58,9 @@ func listen(o Options, m *metrics) (*media, error) {
 	}
 	x.addr = udp.LocalAddr().(*net.UDPAddr)
 	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
-	x.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: newDatagrams(udp, m.datagrams, x.failed), Logger: quiet.NewLogger("ice")})
+	packets := newDatagrams(udp, m.datagrams, x.failed)
+	x.senders = &packets.senders
+	x.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: packets, Logger: quiet.NewLogger("ice")})
 	x.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
 		Listener: newConnections(tcp, x.failed), Logger: quiet.NewLogger("ice"), ReadBufferSize: 64,
 		WriteBufferSize: 256 << 10, FirstStunBindTimeout: 5 * time.Second, AliveDurationForConnFromStun: connectWithin,

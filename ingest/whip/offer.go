@@ -35,6 +35,9 @@ func parseOffer(body []byte, k kind) (offer, error) {
 	if err := o.Unmarshal(body); err != nil {
 		return o, fmt.Errorf("%w: %w", errSDP, err)
 	}
+	if len(body) == 0 { // which the parser takes
+		return o, errSDP
+	}
 	if n := len(o.MediaDescriptions); n > mostSections {
 		return o, fmt.Errorf("%w: %d media sections", errUnacceptable, n)
 	}

@@ -56,12 +56,27 @@ type session struct {
 	out     *webrtc.TrackLocalStaticRTP // of a return
 	ice     iceSession
 
-	sounds atomic.Bool  // it has a lane or a return
-	heard  atomic.Int64 // when the last packet came, Unix ns
+	connected chan struct{} // closed when media's keys are there
+	tracks    chan incoming // the first of sound
+	sounds    atomic.Bool   // it has a lane or a return
+	heard     atomic.Int64  // when the last packet came, Unix ns
+	ending
+}
+
+// ending is how a session ends.
+type ending struct {
+	once   sync.Once
 	over   chan struct{}
-	why    string // the metrics' result; written before over is closed
-	ending sync.Once
+	why    string        // the metrics' result; written before over is closed
 	closed chan struct{} // nothing of it runs any more
+}
+
+// end ends the session, once; result is why. It does not wait.
+func (e *ending) end(result string) {
+	e.once.Do(func() {
+		e.why = result
+		close(e.over)
+	})
 }
 
 // newSession makes a session that has not entered yet. Whoever calls it runs or
@@ -69,7 +84,8 @@ type session struct {
 func (s *Server) newSession(k kind, c ingest.Claim, music bool) (*session, error) {
 	x := &session{
 		Server: s, kind: k, id: randomID(), claim: c, music: music && k == whip, network: network(c.Remote),
-		over: make(chan struct{}), closed: make(chan struct{}),
+		connected: make(chan struct{}), tracks: make(chan incoming, 1),
+		ending: ending{over: make(chan struct{}), closed: make(chan struct{})},
 	}
 	api, err := s.media.newAPI(func() { x.end(resultFlooded) })
 	if err != nil {
@@ -81,6 +97,7 @@ func (s *Server) newSession(k kind, c ingest.Claim, music bool) (*session, error
 	if err != nil {
 		return nil, fmt.Errorf("make a connection: %w", err)
 	}
+	x.attend()
 	if k == whip {
 		return x, nil
 	}
@@ -120,11 +137,25 @@ func network(remote string) netip.Prefix {
 	return p
 }
 
-// end ends the session, once; result is why. It does not wait.
-func (x *session) end(result string) {
-	x.ending.Do(func() {
-		x.why = result
-		close(x.over)
+// attend takes note of what the connection tells.
+func (x *session) attend() {
+	var once sync.Once
+	x.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		switch s { //nolint:exhaustive // the others are on the way
+		case webrtc.PeerConnectionStateConnected:
+			once.Do(func() { close(x.connected) })
+		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+			x.end(resultVanished)
+		}
+	})
+	x.pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+		if t.Kind() != webrtc.RTPCodecTypeAudio {
+			return
+		}
+		select {
+		case x.tracks <- incoming{t, r}:
+		default: // one is enough
+		}
 	})
 }
 
@@ -133,28 +164,9 @@ func (x *session) run() {
 	defer close(x.closed)
 	defer x.leave(x)
 	began := time.Now()
-	connected := make(chan struct{})
-	var once sync.Once
-	x.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		switch s { //nolint:exhaustive // the others are on the way
-		case webrtc.PeerConnectionStateConnected:
-			once.Do(func() { close(connected) })
-		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-			x.end(resultVanished)
-		}
-	})
-	tracks := make(chan incoming, 1)
-	x.pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
-		if t.Kind() == webrtc.RTPCodecTypeAudio {
-			select {
-			case tracks <- incoming{t, r}:
-			default: // one is enough
-			}
-		}
-	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
-	x.watch(began, connected, func() { work.Go(func() { x.guard(func() { x.carry(ctx, tracks) }) }) })
+	x.watch(began, func() { work.Go(func() { x.guard(func() { x.carry(ctx) }) }) })
 	cancel()
 	_ = x.pc.Close()
 	work.Wait()
@@ -169,7 +181,7 @@ type incoming struct {
 }
 
 // watch waits until the session is over; start is called when it is connected.
-func (x *session) watch(began time.Time, connected <-chan struct{}, start func()) {
+func (x *session) watch(began time.Time, start func()) {
 	limit := time.NewTimer(connectWithin)
 	defer limit.Stop()
 	select {
@@ -178,7 +190,7 @@ func (x *session) watch(began time.Time, connected <-chan struct{}, start func()
 	case <-limit.C:
 		x.end(resultNotConnected)
 		return
-	case <-connected:
+	case <-x.connected:
 	}
 	x.m.connect.Observe(time.Since(began).Seconds())
 	x.log().Info("WebRTC session connected", "after", time.Since(began).Round(time.Millisecond))
@@ -194,8 +206,24 @@ func (x *session) watch(began time.Time, connected <-chan struct{}, start func()
 			if x.kind == whip && now.Sub(time.Unix(0, x.heard.Load())) > closeAfter {
 				x.end(resultVanished)
 			}
+			if x.media.senders.floods(x.peer()) >= mostFlood {
+				x.end(resultFlooded)
+			}
 		}
 	}
+}
+
+// peer is where the client's datagrams come from now.
+func (x *session) peer() netip.AddrPort {
+	pair, err := x.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil {
+		return netip.AddrPort{}
+	}
+	a, err := netip.ParseAddr(pair.Remote.Address)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a, pair.Remote.Port)
 }
 
 // guard keeps a fault in one session's media from being everybody's.
@@ -210,13 +238,13 @@ func (x *session) guard(do func()) {
 }
 
 // carry carries the session's sound until ctx ends.
-func (x *session) carry(ctx context.Context, tracks <-chan incoming) {
+func (x *session) carry(ctx context.Context) {
 	if x.kind == whep {
 		x.speak(ctx)
 		return
 	}
 	select {
-	case t := <-tracks:
+	case t := <-x.tracks:
 		x.listen(ctx, t)
 	case <-ctx.Done():
 	}

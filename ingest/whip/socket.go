@@ -15,6 +15,8 @@ const (
 	// mostDatagrams is how many datagrams a second one address and port may send:
 	// media at its bound of packets, feedback and checks come to less than half.
 	mostDatagrams = 400
+	// mostFlood is for how many seconds on end a session may send more than that.
+	mostFlood = 5
 	// mostSenders bounds how many addresses are counted each by itself; those that
 	// come when it is reached share one count.
 	mostSenders = 4096
@@ -28,7 +30,7 @@ type datagrams struct {
 	*net.UDPConn
 	dropped prometheus.Counter
 	failed  chan<- error
-	senders senders // of the goroutine that reads
+	senders senders
 }
 
 func newDatagrams(c *net.UDPConn, dropped prometheus.Counter, failed chan<- error) *datagrams {
@@ -65,14 +67,27 @@ func first(failed chan<- error, err error) {
 	}
 }
 
-// senders counts datagrams by sender and second.
+// senders counts datagrams by sender and second. One goroutine calls admit.
 type senders struct {
 	counts map[netip.AddrPort]int
 	until  time.Time
+	// over is for how many seconds on end a sender has sent too much; replaced, never
+	// changed.
+	over atomic.Pointer[map[netip.AddrPort]int]
+}
+
+// floods says for how many seconds a sender has sent too much. Anybody may ask.
+func (s *senders) floods(from netip.AddrPort) int {
+	if over := s.over.Load(); over != nil {
+		return (*over)[from]
+	}
+	return 0
 }
 
 func (s *senders) admit(from netip.AddrPort, now time.Time) bool {
+	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	if now.After(s.until) {
+		s.judge()
 		clear(s.counts)
 		s.until = now.Add(time.Second)
 	}
@@ -81,6 +96,17 @@ func (s *senders) admit(from netip.AddrPort, now time.Time) bool {
 	}
 	s.counts[from]++
 	return s.counts[from] <= mostDatagrams
+}
+
+// judge looks back at a second.
+func (s *senders) judge() {
+	over := map[netip.AddrPort]int{}
+	for from, n := range s.counts {
+		if n > mostDatagrams {
+			over[from] = s.floods(from) + 1
+		}
+	}
+	s.over.Store(&over)
 }
 
 // connections is a TCP listener with a bound on what is open; it goes on after errors

@@ -25,7 +25,7 @@ import (
 
 // A studio is a server before a real gate and a real programme, in real time.
 type studio struct {
-	t         *testing.T
+	t         testing.TB
 	signer    *token.Signer
 	gate      *ingest.Gate
 	programme *ingest.Programme
@@ -53,7 +53,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func newStudio(t *testing.T, o whip.Options) *studio {
+func newStudio(t testing.TB, o whip.Options) *studio {
 	t.Helper()
 	signer, err := token.NewSigner([]byte(strings.Repeat("k", 32)))
 	if err != nil {
@@ -73,6 +73,7 @@ func newStudio(t *testing.T, o whip.Options) *studio {
 	}
 	r := chi.NewRouter()
 	s.server.Routes(r)
+	r.Get("/blank", blank)
 	h := httptest.NewServer(r)
 	s.url = h.URL
 	ctx, cancel := context.WithCancel(context.Background())
@@ -135,7 +136,7 @@ func (s *studio) hear(lasts time.Duration) []float32 {
 // await waits until what holds.
 func (s *studio) await(what string, holds func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); !holds(); {
+	for deadline := time.Now().Add(40 * time.Second); !holds(); {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("waited in vain until %s", what)
 		}
@@ -192,6 +193,7 @@ func (s *studio) speak(token string, v whiptest.Voice, o whiptest.Options) *whip
 }
 
 func TestSpeakerIsHeard(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]whiptest.Options{
 		"by UDP":            {},
 		"by TCP":            {Transport: whiptest.TCP},
@@ -200,6 +202,7 @@ func TestSpeakerIsHeard(t *testing.T) {
 		"with video last":   {Video: "last"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newStudio(t, whip.Options{})
 			x := s.speak(s.token(token.Token{Name: "Ada"}), whiptest.Voice{Hz: 1000, Amp: 0.3}, o)
 			s.awaitTone(1000)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/pion/logging"
@@ -40,8 +41,8 @@ type Options struct {
 	RED, NACK bool
 	// Video offers a video section too: "first" or "last".
 	Video string
-	// Answer changes the answer before it is used, as a relay between the two does.
-	Answer func(string) string
+	// Relay is the line to the server; nil: straight.
+	Relay *Relay
 }
 
 // newPC returns a connection that uses loopback alone.
@@ -77,7 +78,11 @@ func dial(ctx context.Context, pc *webrtc.PeerConnection, address, token string,
 	}
 	<-gathered
 	c := &Client{PC: pc, token: token}
-	status, body, err := c.do(ctx, http.MethodPost, address, pc.LocalDescription().SDP, "Content-Type", "application/sdp")
+	text := pc.LocalDescription().SDP
+	if o.Relay != nil { // else the server would find a way around it
+		text = candidates.ReplaceAllString(text, "")
+	}
+	status, body, err := c.do(ctx, http.MethodPost, address, text, "Content-Type", "application/sdp")
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +99,8 @@ func dial(ctx context.Context, pc *webrtc.PeerConnection, address, token string,
 		return nil, fmt.Errorf("location: %w", err)
 	}
 	c.Resource = at.String()
-	if o.Answer != nil {
-		body = o.Answer(body)
+	if o.Relay != nil {
+		body = o.Relay.through(body)
 	}
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: body}); err != nil {
 		return nil, fmt.Errorf("take the answer: %w", err)
@@ -150,3 +155,65 @@ func (c *Client) Delete(ctx context.Context) error {
 
 // Vanish ends the connection without a word: neither HTTP nor DTLS.
 func (c *Client) Vanish() error { return c.PC.Close() }
+
+// RestartICE begins a new ICE session by PATCH, as a browser does that has another
+// network.
+func (c *Client) RestartICE(ctx context.Context) error {
+	offer, err := c.PC.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+	if err != nil {
+		return fmt.Errorf("make an offer: %w", err)
+	}
+	gathered := webrtc.GatheringCompletePromise(c.PC)
+	if err := c.PC.SetLocalDescription(offer); err != nil {
+		return fmt.Errorf("make an offer: %w", err)
+	}
+	<-gathered
+	status, body, err := c.Patch(ctx, "*", fragment(c.PC.LocalDescription().SDP))
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return &StatusError{status, body}
+	}
+	c.ETag = c.Header.Get("ETag")
+	c.Answer = renewed(c.Answer, body)
+	if err := c.PC.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: c.Answer}); err != nil {
+		return fmt.Errorf("take the answer: %w", err)
+	}
+	return nil
+}
+
+// iceLines are what a fragment has of an offer.
+var iceLines = regexp.MustCompile(`(?m)^(a=ice-(ufrag|pwd):|a=candidate:|a=mid:|m=).*\r?\n`)
+
+// fragment returns the ICE session of an offer's first media section.
+func fragment(offer string) string {
+	lines := iceLines.FindAllString(offer, -1)
+	var head, rest []string
+	sections := 0
+	for _, l := range lines {
+		if strings.HasPrefix(l, "m=") {
+			sections++
+		}
+		switch {
+		case sections > 1:
+		case strings.HasPrefix(l, "a=ice-"):
+			head = append(head, l)
+		default:
+			rest = append(rest, l)
+		}
+	}
+	return strings.Join(head, "") + strings.Join(rest, "") + "a=end-of-candidates\r\n"
+}
+
+// renewed returns an answer with the credentials and candidates of a fragment.
+func renewed(answer, fragment string) string {
+	var fresh []string
+	for _, l := range iceLines.FindAllString(fragment, -1) {
+		if !strings.HasPrefix(l, "m=") && !strings.HasPrefix(l, "a=mid:") {
+			fresh = append(fresh, l)
+		}
+	}
+	answer = regexp.MustCompile(`(?m)^a=(ice-ufrag|ice-pwd|candidate):.*\r?\n`).ReplaceAllString(answer, "")
+	return regexp.MustCompile(`(?m)^a=mid:.*\r?\n`).ReplaceAllStringFunc(answer, func(mid string) string { return mid + strings.Join(fresh, "") })
+}

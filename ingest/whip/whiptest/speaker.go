@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/hraban/opus"
@@ -33,9 +34,10 @@ type Voice struct {
 type Speaker struct {
 	*Client
 	voice     Voice
-	out       *webrtc.TrackLocalStaticRTP
+	out       *track
 	red       bool
-	before    []byte // the last packet, for RED
+	before    []byte     // the last packet, for RED
+	next      rtp.Packet // its header goes on from run to run
 	connected chan struct{}
 }
 
@@ -46,6 +48,7 @@ func Dial(ctx context.Context, address, token string, v Voice, o Options) (*Spea
 		return nil, err
 	}
 	s := &Speaker{voice: v, red: o.RED, connected: make(chan struct{})}
+	s.next.Header = rtp.Header{Version: 2, SequenceNumber: 65_500, Timestamp: math.MaxUint32 - rate} // about to overflow
 	if err := s.dial(ctx, pc, address, token, o); err != nil {
 		return nil, errors.Join(err, pc.Close())
 	}
@@ -57,11 +60,11 @@ func (s *Speaker) dial(ctx context.Context, pc *webrtc.PeerConnection, address, 
 	if s.red {
 		mime = "audio/red"
 	}
-	var err error
-	s.out, err = webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mime, ClockRate: rate, Channels: 2}, "audio", "whiptest")
+	rtp, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mime, ClockRate: rate, Channels: 2}, "audio", "whiptest")
 	if err != nil {
 		return fmt.Errorf("make a track: %w", err)
 	}
+	s.out = &track{TrackLocalStaticRTP: rtp}
 	video := func() error {
 		_, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 		return err
@@ -86,9 +89,10 @@ func (s *Speaker) dial(ctx context.Context, pc *webrtc.PeerConnection, address, 
 			}
 		}
 	}()
+	var once sync.Once
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		if state == webrtc.PeerConnectionStateConnected {
-			close(s.connected)
+			once.Do(func() { close(s.connected) })
 		}
 	})
 	s.Client, err = dial(ctx, pc, address, token, o)
@@ -111,7 +115,8 @@ func (s *Speaker) Run(ctx context.Context) error {
 	}
 	period := time.Duration(float64(samples) / rate / (1 + s.voice.PPM*1e-6) * float64(time.Second))
 	began := time.Now()
-	p := rtp.Packet{Header: rtp.Header{Version: 2, Marker: true, SequenceNumber: 65_500, Timestamp: math.MaxUint32 - 48_000}}
+	p := &s.next
+	p.Marker = true
 	buf := make([]byte, 4000)
 	for i := int64(0); ; i++ {
 		wait := time.NewTimer(time.Until(began.Add(time.Duration(i+1) * period)))
@@ -125,7 +130,7 @@ func (s *Speaker) Run(ctx context.Context) error {
 			return fmt.Errorf("encode: %w", err)
 		}
 		p.Payload = s.payload(buf[:n])
-		if err := s.Send(&p); err != nil {
+		if err := s.Send(p); err != nil {
 			return err
 		}
 		p.Marker = false
@@ -134,7 +139,35 @@ func (s *Speaker) Run(ctx context.Context) error {
 	}
 }
 
-// Send sends a packet as it is, whatever it is.
+// A track remembers where its packets go.
+type track struct {
+	*webrtc.TrackLocalStaticRTP
+	mu sync.Mutex
+	to webrtc.TrackLocalWriter
+}
+
+// Bind implements [webrtc.TrackLocal].
+func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	t.mu.Lock()
+	t.to = c.WriteStream()
+	t.mu.Unlock()
+	return t.TrackLocalStaticRTP.Bind(c)
+}
+
+// SendRaw sends a packet with whatever SSRC and payload type it has.
+func (s *Speaker) SendRaw(p *rtp.Packet) error {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	if s.out.to == nil {
+		return errors.New("send: not connected")
+	}
+	if _, err := s.out.to.WriteRTP(&p.Header, p.Payload); err != nil {
+		return fmt.Errorf("send: %w", err)
+	}
+	return nil
+}
+
+// Send sends a packet of the speaker's track, whatever is in it.
 func (s *Speaker) Send(p *rtp.Packet) error {
 	if err := s.out.WriteRTP(p); err != nil {
 		return fmt.Errorf("send: %w", err)
