@@ -1,7 +1,6 @@
 package mix
 
 import (
-	"math"
 	"math/bits"
 
 	"longwave/ingest/loudness"
@@ -94,5 +93,5 @@ func (b *bus) learn(t *tally, pos pcm.Pos) {
 		rate = busFirstRate
 	}
 	b.gain = approach(b.gain, want, rate*frameTime, rate*frameTime)
-	b.linear = float32(math.Pow(10, b.gain/20))
+	b.linear = linear(b.gain)
 }

@@ -23,10 +23,13 @@ type plan struct {
 }
 
 // Add puts a lane on the mixer from the next frame on. A lane of the same id
-// leaves in its favour: 10 ms out, 10 ms in.
+// leaves in its favour, 10 ms out, 10 ms in, and a voice goes on with the gain it had.
 func (m *Mixer) Add(id string, src Source, o LaneOptions) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if old := m.lanes[id]; old != nil && o.AutoDB == 0 {
+		o.AutoDB = old.shown().AutoDB
+	}
 	m.lanes[id] = newLane(id, src, o, &m.faults)
 	m.publish()
 }

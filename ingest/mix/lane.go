@@ -22,6 +22,9 @@ type LaneOptions struct {
 	Muted  bool
 	OffAir bool // not in the programme: in the green room
 	Voice  bool // a live voice, which is levelled and told of in [Speech]; false: left as it is
+	// AutoDB is the levelling gain with which a voice begins, as [LaneLevel] told it before
+	// the speaker's connection was lost. 0 for a newcomer.
+	AutoDB float64
 }
 
 // A LaneLevel is what a lane's meter shows. RMS and peak are those of the last frame as
@@ -89,7 +92,8 @@ func newLane(id string, src Source, o LaneOptions, faults *atomic.Uint64) *lane 
 	l.gainDB, l.muted = o.GainDB, o.Muted
 	l.offAir.Store(o.OffAir)
 	if o.Voice {
-		l.voice = newVoice()
+		l.voice = newVoice(o.AutoDB)
+		l.auto.Store(math.Float32bits(float32(l.voice.auto.gain)))
 	}
 	l.aim()
 	l.gain.jump(l.wanted())

@@ -47,9 +47,14 @@ type leveller struct {
 	want   float64 // dB
 }
 
-func newLeveller() leveller {
-	return leveller{recent: loudness.NewRecent(learnt), linear: 1}
+func newLeveller(gain float64) leveller {
+	if !(gain >= -mostCut && gain <= mostBoost) { // true for what is not a number, too
+		gain = 0
+	}
+	return leveller{recent: loudness.NewRecent(learnt), gain: gain, linear: linear(gain)}
 }
+
+func linear(db float64) float32 { return float32(math.Pow(10, db/20)) }
 
 // step takes in a frame's energy and what the ear thinks of it.
 func (a *leveller) step(energy float64, ear *detector, pos pcm.Pos) {
@@ -67,7 +72,7 @@ func (a *leveller) step(energy float64, ear *detector, pos pcm.Pos) {
 		up, down = firstRate, firstRate
 	}
 	a.gain = approach(a.gain, a.want, down*frameTime, up*frameTime)
-	a.linear = float32(math.Pow(10, a.gain/20))
+	a.linear = linear(a.gain)
 }
 
 // settled reports that the gain is what the voice needs.

@@ -47,7 +47,8 @@ longwave_mix_voices_gain_db 0
 `
 	names := []string{
 		"longwave_mix_dead_air_stage", "longwave_mix_lanes", "longwave_mix_limiter_gain_db", "longwave_mix_live", "longwave_mix_loudness_lufs",
-		"longwave_mix_faulty_frames_total", "longwave_mix_speaking_lanes", "longwave_mix_voices_gain_db"}
+		"longwave_mix_faulty_frames_total", "longwave_mix_speaking_lanes", "longwave_mix_voices_gain_db",
+	}
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), names...); err != nil {
 		t.Error(err)
 	}

@@ -115,6 +115,16 @@ func (m *Mixer) Levels(dst []LaneLevel) []LaneLevel {
 	return dst
 }
 
+// Level returns the meter of a lane, and whether there is one.
+func (m *Mixer) Level(id string) (l LaneLevel, ok bool) {
+	for _, l := range m.plan.Load().lanes {
+		if l.id == id {
+			return l.shown(), true
+		}
+	}
+	return LaneLevel{}, false
+}
+
 // Snapshot returns the state after the last frame.
 func (m *Mixer) Snapshot() Snapshot {
 	m.board.mu.Lock()

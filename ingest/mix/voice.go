@@ -17,7 +17,7 @@ type voice struct {
 	energy float64 // K-weighted, of the last frame before the gain
 }
 
-func newVoice() *voice { return &voice{ear: newDetector(), auto: newLeveller()} }
+func newVoice(gain float64) *voice { return &voice{ear: newDetector(), auto: newLeveller(gain)} }
 
 // process works on a frame in place; pos is where in the programme it will be heard.
 func (v *voice) process(x []float32, fill pcm.Fill, pos pcm.Pos) {

@@ -105,6 +105,36 @@ func TestGainIsSlow(t *testing.T) {
 	}
 }
 
+// TestBackAsLoud: who comes back after a lost connection is as loud as before from the
+// first word on.
+func TestBackAsLoud(t *testing.T) {
+	k := newTalk(t, 20, [2]float64{-40, -40})
+	d := newDesk(mix.Options{})
+	d.Add("a", &record{x: k.tracks[0]}, aVoice)
+	d.run(500)
+	was, ok := d.Level("a")
+	if !ok || was.AutoDB < 15 {
+		t.Fatalf("%+v, %v", was, ok)
+	}
+	d.Add("a", &record{x: k.tracks[0]}, aVoice) // the seat is taken over
+	d.run(2)
+	if l, _ := d.Level("a"); l.AutoDB != was.AutoDB {
+		t.Errorf("taken over with %.1f dB, had %.1f", l.AutoDB, was.AutoDB)
+	}
+	d.Remove("a")
+	if l, ok := d.Level("a"); ok {
+		t.Errorf("gone: %+v", l)
+	}
+	d.run(2)
+	for db, want := range map[float64]float64{was.AutoDB: was.AutoDB, 90: 0, math.NaN(): 0} {
+		d.Add("b", &record{x: k.tracks[0]}, mix.LaneOptions{Voice: true, AutoDB: db})
+		if l, _ := d.Level("b"); l.AutoDB != want {
+			t.Errorf("back with %.1f dB, want %.1f", l.AutoDB, want)
+		}
+		d.Remove("b")
+	}
+}
+
 // TestNoVoice: what is no voice is left as loud as it is and is told of by nobody:
 // tones, hum, hiss, also when they begin after silence.
 func TestNoVoice(t *testing.T) {
