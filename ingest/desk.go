@@ -155,11 +155,20 @@ func (d *Desk) Restore(places []Place) {
 // ResetLoudness begins a new integrated loudness: a broadcast begins.
 func (d *Desk) ResetLoudness() { d.mixer.ResetLoudness() }
 
-// SetAuto says whether the first voice goes on air by itself, because nobody hosts.
+// SetAuto says whether the first voice goes on air by itself while no host is here. When
+// that ends, a broadcast begins or its doors open, and the hosts are on air.
 func (d *Desk) SetAuto(auto bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.auto == auto {
+		return
+	}
 	d.auto = auto
+	for _, s := range d.seats {
+		if !auto && s.token.Role == token.Host {
+			d.setOnAir(s, true)
+		}
+	}
 }
 
 // SetOpen moves the programme's fader: closed, the audience hears the hold, and the

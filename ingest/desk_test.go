@@ -220,6 +220,29 @@ func TestAuto(t *testing.T) {
 	})
 }
 
+// TestHostInAuto: a host who comes to a station where nothing is announced is not heard
+// by the audience until the broadcast begins, nor is anybody put on air beside them.
+func TestHostInAuto(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 0)
+		text, err := d.signer.Sign(token.Token{Station: "talk", Role: token.Host, Name: "Anna"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.hear(100 * time.Millisecond)
+		say(d.open(ingest.Claim{Station: "talk", Token: text, Transport: "stdin"}), tones["Anna"], 5*time.Second)
+		say(d.open(d.claim("Bert")), tones["Bert"], 5*time.Second)
+		if got := names(d.hear(2 * time.Second)[2*pcm.Rate:]); len(got) > 0 {
+			t.Errorf("before it begins the audience hears %v", got)
+		}
+		d.programme.Desk().SetAuto(false)
+		if got := names(d.hear(2 * time.Second)[2*pcm.Rate:]); !slices.Equal(got, []string{"Anna"}) {
+			t.Errorf("when it begins the audience hears %v", got)
+		}
+		d.hear(3 * time.Second)
+	})
+}
+
 // TestGroup: of the feeds of a group one is heard, whichever connections come and go;
 // what the host does to one is done to the group.
 func TestGroup(t *testing.T) {

@@ -66,14 +66,27 @@ func (d *Desk) newSeat(id string, t token.Token) *seat {
 	return s
 }
 
-// admits says whether a newcomer is on air at once: the operator's own inputs are, a
-// host is, and where nobody hosts the first voice is. All others wait in the green
-// room.
+// admits says whether a newcomer is on air at once: the operator's own inputs are, and
+// where nobody hosts the first voice is. A host is for a broadcast, and waits for "go
+// live" in auto mode. All others wait in the green room.
 func (d *Desk) admits(t token.Token) bool {
-	if t.ID == "" || t.Role == token.Host {
+	switch {
+	case t.ID == "":
 		return true
+	case t.Role == token.Host:
+		return !d.auto
 	}
-	return d.auto && !d.voices()
+	return d.auto && !d.hosted() && !d.voices()
+}
+
+// hosted reports that a host is here.
+func (d *Desk) hosted() bool {
+	for _, s := range d.seats {
+		if s.token.Role == token.Host && (s.lane != nil || s.returns > 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // voices reports that somebody is on air who came by a token.
@@ -146,7 +159,7 @@ func (d *Desk) forget() {
 
 // promote puts whoever waits longest on air where nobody hosts and nobody is.
 func (d *Desk) promote() {
-	if !d.auto || d.voices() {
+	if !d.auto || d.hosted() || d.voices() {
 		return
 	}
 	var next *seat
