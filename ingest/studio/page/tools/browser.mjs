@@ -8,7 +8,7 @@ import { chromium } from 'playwright-core';
 const peer = join(dirname(fileURLToPath(import.meta.url)), 'peer.js');
 
 /** A WAV file of four seconds: a tone of a voice's height that swells like syllables, peaks at -10 dB. */
-function voice() {
+function voice(hz) {
   const [rate, seconds] = [48_000, 4];
   const frames = rate * seconds;
   const wav = Buffer.alloc(44 + frames * 4);
@@ -26,7 +26,7 @@ function voice() {
   wav.writeUInt32LE(frames * 4, 40);
   for (let i = 0; i < frames; i++) {
     const swell = 0.55 + 0.45 * Math.sin((2 * Math.PI * 4 * i) / rate);
-    const x = Math.round(10_000 * swell * Math.sin((2 * Math.PI * 180 * i) / rate));
+    const x = Math.round(10_000 * swell * Math.sin((2 * Math.PI * hz * i) / rate));
     wav.writeInt16LE(x, 44 + i * 4);
     wav.writeInt16LE(x, 46 + i * 4);
   }
@@ -35,12 +35,12 @@ function voice() {
   return path;
 }
 
-export const browser = () =>
+export const browser = (hz = 180) =>
   chromium.launch({
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     args: [
       '--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic',
-      '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-audio-capture=${voice()}`,
+      '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-audio-capture=${voice(hz)}`,
       '--allow-loopback-in-peer-connection', '--autoplay-policy=no-user-gesture-required',
     ],
   });

@@ -214,9 +214,9 @@ class Fake {
       ...link, token, url: `${this.url}/studio/talk#${token}`,
       push: {
         whip: `${this.url}/whip/talk`,
-        rtmp: { server: 'rtmp://localhost:1935/live', stream_key: token },
+        rtmp: `rtmp://localhost/live/${token}`,
         srt: `srt://localhost:8890?streamid=${token}`,
-        icecast: { server: 'localhost', port: '8080', mount: '/ice/talk', user: 'source', password: token },
+        icecast: `icecast://source:${token}@localhost:8080/ice/talk`,
       },
     });
   }
