@@ -105,29 +105,32 @@ func (a *API) Routes(r chi.Router) {
 		r.Get("/openapi.json", serveDocument(documentJSON))
 		r.Get("/openapi.yaml", serveDocument(documentYAML))
 		r.Get("/stations", a.handle(anybody, (*call).getStations))
-		r.Route("/stations/{station}", a.stationRoutes)
+		a.stationRoutes(r)
 	})
 }
 
+// stationRoutes are not a router of their own: what it has at its root, chi says it has
+// with every method.
 func (a *API) stationRoutes(r chi.Router) {
-	r.Get("/", a.handle(anybody, (*call).getStation))
-	r.Get("/events", a.events)
-	r.Get("/broadcasts", a.handle(hosts, (*call).getBroadcasts))
-	r.Post("/broadcasts", a.handle(hosts, (*call).postBroadcast))
-	r.Get("/broadcasts/{broadcast}", a.handle(hosts, (*call).getBroadcast))
-	r.Patch("/broadcasts/{broadcast}", a.handle(hosts, (*call).patchBroadcast))
-	r.Delete("/broadcasts/{broadcast}", a.handle(hosts, (*call).deleteBroadcast))
-	r.Post("/live", a.handle(hosts, (*call).postLive))
-	r.Post("/end", a.handle(hosts, (*call).postEnd))
-	r.Put("/hold", a.handle(hosts, (*call).putHold))
-	r.Get("/links", a.handle(hosts, (*call).getLinks))
-	r.Post("/links", a.handle(hosts, (*call).postLink))
-	r.Delete("/links/{link}", a.handle(hosts, (*call).deleteLink))
-	r.Get("/speakers", a.handle(anybody, (*call).getSpeakers))
-	r.Patch("/speakers/{seat}", a.handle(anybody, (*call).patchSpeaker))
-	r.Delete("/speakers/{seat}", a.handle(hosts, (*call).deleteSpeaker))
-	r.Put("/cue", a.handle(hosts, (*call).putCue))
-	r.Put("/talkback", a.handle(hosts, (*call).putTalkback))
+	const station = "/stations/{station}"
+	r.Get(station, a.handle(anybody, (*call).getStation))
+	r.Get(station+"/events", a.events)
+	r.Get(station+"/broadcasts", a.handle(hosts, (*call).getBroadcasts))
+	r.Post(station+"/broadcasts", a.handle(hosts, (*call).postBroadcast))
+	r.Get(station+"/broadcasts/{broadcast}", a.handle(hosts, (*call).getBroadcast))
+	r.Patch(station+"/broadcasts/{broadcast}", a.handle(hosts, (*call).patchBroadcast))
+	r.Delete(station+"/broadcasts/{broadcast}", a.handle(hosts, (*call).deleteBroadcast))
+	r.Post(station+"/live", a.handle(hosts, (*call).postLive))
+	r.Post(station+"/end", a.handle(hosts, (*call).postEnd))
+	r.Put(station+"/hold", a.handle(hosts, (*call).putHold))
+	r.Get(station+"/links", a.handle(hosts, (*call).getLinks))
+	r.Post(station+"/links", a.handle(hosts, (*call).postLink))
+	r.Delete(station+"/links/{link}", a.handle(hosts, (*call).deleteLink))
+	r.Get(station+"/speakers", a.handle(anybody, (*call).getSpeakers))
+	r.Patch(station+"/speakers/{seat}", a.handle(anybody, (*call).patchSpeaker))
+	r.Delete(station+"/speakers/{seat}", a.handle(hosts, (*call).deleteSpeaker))
+	r.Put(station+"/cue", a.handle(hosts, (*call).putCue))
+	r.Put(station+"/talkback", a.handle(hosts, (*call).putTalkback))
 }
 
 // A call is one request whose token opens the station.
