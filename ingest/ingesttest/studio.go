@@ -24,7 +24,9 @@ import (
 // Station is the studio's one station.
 const Station = "talk"
 
-// A Studio is a gate with one programme that is being heard, in real time.
+// A Studio is a gate with one programme that is being heard, in real time or, after
+// Hold, when all that is to be heard has come: then nothing depends on how fast this
+// machine is.
 type Studio struct {
 	Gate      *ingest.Gate
 	Programme *ingest.Programme
@@ -39,6 +41,7 @@ type Studio struct {
 	heard   []float32
 	titles  []string
 	waiting chan struct{} // closed and replaced with every frame
+	held    chan struct{} // closed: the programme is heard
 }
 
 // New opens a studio, which is closed at the test's end.
@@ -48,7 +51,8 @@ func New(t testing.TB) *Studio {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Studio{t: t, signer: signer, Registry: prometheus.NewRegistry(), waiting: make(chan struct{})}
+	s := &Studio{t: t, signer: signer, Registry: prometheus.NewRegistry(), waiting: make(chan struct{}), held: make(chan struct{})}
+	close(s.held)
 	s.Logger = slog.New(slog.NewTextHandler(&s.log, nil))
 	clock := pcm.NewClock(time.Now())
 	s.Programme = ingest.NewProgramme(ingest.ProgrammeOptions{
@@ -62,6 +66,7 @@ func New(t testing.TB) *Studio {
 	}()
 	t.Cleanup(func() {
 		s.Gate.Close()
+		s.Play()
 		<-done
 	})
 	return s
@@ -70,6 +75,10 @@ func New(t testing.TB) *Studio {
 // listen hears the programme until it is closed.
 func (s *Studio) listen() {
 	for {
+		s.mu.Lock()
+		held := s.held
+		s.mu.Unlock()
+		<-held
 		f, err := s.Programme.Next(s.t.Context())
 		if err != nil {
 			return
@@ -84,6 +93,24 @@ func (s *Studio) listen() {
 		close(s.waiting)
 		s.waiting = make(chan struct{})
 		s.mu.Unlock()
+	}
+}
+
+// Hold lets nothing be heard until Play. A lane takes 10 s of sound meanwhile.
+func (s *Studio) Hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = make(chan struct{})
+}
+
+// Play lets everything be heard that is due.
+func (s *Studio) Play() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.held:
+	default:
+		close(s.held)
 	}
 }
 
@@ -120,7 +147,7 @@ func (s *Studio) Titles() []string {
 	return slices.Clone(s.titles)
 }
 
-// Until waits until the programme, looked at after every frame, is as ok says.
+// Until waits until something is as ok says, which is asked after every frame.
 func (s *Studio) Until(what string, ok func() bool) {
 	s.t.Helper()
 	late := time.NewTimer(60 * time.Second)
@@ -131,15 +158,17 @@ func (s *Studio) Until(what string, ok func() bool) {
 		s.mu.Unlock()
 		select {
 		case <-next:
+		case <-time.After(pcm.FrameDuration): // nothing is heard
 		case <-late.C:
 			s.t.Fatalf("waited in vain until %s; log:\n%s", what, s.Log())
 		}
 	}
 }
 
-// UntilGone waits until nobody is connected and what they sent was played.
+// UntilGone plays until nobody is connected and what they sent was heard.
 func (s *Studio) UntilGone() {
 	s.t.Helper()
+	s.Play()
 	s.Until("everybody has gone", func() bool {
 		for _, x := range s.Programme.Desk().Speakers() {
 			if x.Connected {
@@ -150,15 +179,14 @@ func (s *Studio) UntilGone() {
 	})
 }
 
-// CheckTone reports everything that is wrong with the tone of [decodetest.Hz] that was
-// heard: it must last so long, within slack, without a seam.
-func (s *Studio) CheckTone(lasts, slack time.Duration) decodetest.Report {
-	s.t.Helper()
-	r := decodetest.Check(s.t, s.Heard(), int(pcm.Samples(lasts)), int(pcm.Samples(slack)), -25)
-	if s.t.Failed() {
-		s.t.Logf("heard %v; log:\n%s", r, s.Log())
+// CheckTone reports everything that is wrong with the tone of [decodetest.Hz] that a
+// studio heard: it must last so long, within slack, without a seam.
+func CheckTone(t testing.TB, s *Studio, lasts, slack time.Duration) {
+	t.Helper()
+	r := decodetest.Check(t, s.Heard(), int(pcm.Samples(lasts)), int(pcm.Samples(slack)), -25)
+	if t.Failed() {
+		t.Logf("heard %v; log:\n%s", r, s.Log())
 	}
-	return r
 }
 
 type lockedBuffer struct {

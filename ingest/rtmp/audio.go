@@ -117,6 +117,7 @@ func (s *source) put(at time.Duration, unit []byte) error {
 	case !ok:
 		return s.damage(decode.ErrNotAudio)
 	}
+	s.damaged = 0
 	s.m.bytes.WithLabelValues(s.codec()).Add(float64(len(unit)))
 	return s.wire.within(s.o.Silence)
 }

@@ -25,8 +25,8 @@ const (
 	application = "live"
 	// refusalDelay is how long a wrong token waits for its answer.
 	refusalDelay = time.Second
-	// mostDamaged is how many messages in a row may be damaged.
-	mostDamaged = 50
+	// mostDamaged is how many messages may be damaged without sound between them.
+	mostDamaged = 250
 )
 
 // Why a source does not go on.
@@ -50,7 +50,7 @@ type source struct {
 	track   *units.Track
 	number  int // of the audio track, in enhanced RTMP with several; -1: not known yet
 	title   string
-	damaged int // messages in a row
+	damaged int // messages since the last sound
 }
 
 // serve lasts as long as the connection does.
@@ -148,7 +148,6 @@ func (s *source) read() error {
 	case err != nil:
 		return s.damage(err)
 	}
-	s.damaged = 0
 	return s.message(m)
 }
 
@@ -177,7 +176,7 @@ func (s *source) message(m message.Message) error {
 		}
 	case *message.CommandAMF0:
 		switch m.Name {
-		case "FCUnpublish", "deleteStream", "closeStream":
+		case "deleteStream", "closeStream":
 			return io.EOF
 		}
 	}

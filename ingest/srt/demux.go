@@ -22,7 +22,8 @@ type demuxer struct {
 	*source
 	r     mpegts.Reader
 	clock mpegts.TimeDecoder
-	err   error // too much of it is damaged
+	kind  units.Codec // of the chosen track
+	err   error       // too much of it is damaged
 }
 
 // carry carries the sound of a transport stream until it ends.
@@ -49,25 +50,28 @@ func (s *source) carry(r io.Reader) error {
 	}
 }
 
-// choose opens the lane for the first audio track that can be taken.
+// choose takes the first audio track that can be taken.
 func (d *demuxer) choose() error {
 	latm := false
 	for _, t := range d.r.Tracks() {
+		var err error
 		switch c := t.Codec.(type) {
 		case *codecs.MPEG4Audio:
-			codec, err := units.AAC(c.Config)
+			d.kind, err = units.AAC(c.Config)
 			d.r.OnDataMPEG4Audio(t, d.units)
-			return d.begin(codec, err)
 		case *codecs.Opus:
-			codec, err := units.Opus(c.Desc.ChannelCount())
+			d.kind, err = units.Opus(c.Desc.ChannelCount())
 			d.r.OnDataOpus(t, d.units)
-			return d.begin(codec, err)
 		case *codecs.MPEG1Audio:
+			d.kind = units.MPEG()
 			d.r.OnDataMPEG1Audio(t, d.units)
-			return d.begin(units.MPEG(), nil)
 		case *codecs.MPEG4AudioLATM:
 			latm = true
+			continue
+		default:
+			continue
 		}
+		return err
 	}
 	if latm {
 		return fmt.Errorf("AAC in LATM: %w, send AAC with ADTS headers", units.ErrUnsupported)
@@ -75,24 +79,29 @@ func (d *demuxer) choose() error {
 	return fmt.Errorf("no track of AAC, Opus or MPEG audio: %w", units.ErrUnsupported)
 }
 
-func (d *demuxer) begin(c units.Codec, err error) error {
-	if err != nil {
-		return err
-	}
+// begin opens the lane. The first PES packet says how much sound the encoder gathers
+// before it sends any.
+func (d *demuxer) begin(first [][]byte) error {
+	d.claim.Burst = d.kind.Duration(first)
 	// The lane plays out what it holds after this connection has ended.
-	l, err := d.open(context.WithoutCancel(d.ctx), d.claim, c.Format)
+	l, err := d.open(context.WithoutCancel(d.ctx), d.claim, d.kind.Format)
 	if err != nil {
 		return err
 	}
-	d.lane, d.format = l, c.Format
-	d.track = units.NewTrack(l, c, units.Options{Lost: d.m.gap, Jumped: d.m.jumps.Inc})
+	d.lane, d.format = l, d.kind.Format
+	d.track = units.NewTrack(l, d.kind, units.Options{Lost: d.m.gap, Jumped: d.m.jumps.Inc})
 	d.m.active.WithLabelValues(d.codec()).Inc()
-	d.o.Log.InfoContext(d.ctx, "source on a lane", "transport", "srt", "station", d.claim.Station, "remote", d.claim.Remote, "format", d.format.String())
+	d.o.Log.InfoContext(d.ctx, "source on a lane", "transport", "srt", "station", d.claim.Station, "remote", d.claim.Remote, "format", d.format.String(), "burst", d.claim.Burst)
 	return nil
 }
 
 // units carries the access units of a PES packet: the timestamp is the first one's.
 func (d *demuxer) units(pts int64, all [][]byte) error {
+	if d.track == nil {
+		if err := d.begin(all); err != nil {
+			return err
+		}
+	}
 	now, at := time.Now(), pcm.Pos(d.clock.Decode(pts)*pcm.Rate/90_000)
 	for i, unit := range all {
 		put := d.track.Next
@@ -109,8 +118,8 @@ func (d *demuxer) units(pts int64, all [][]byte) error {
 		}
 		d.damaged = 0
 		d.m.bytes.WithLabelValues(d.codec()).Add(float64(len(unit)))
+		d.heard()
 	}
-	d.heard()
 	return nil
 }
 

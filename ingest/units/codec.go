@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg1audio"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
@@ -35,6 +36,16 @@ type coder interface {
 	// silence returns what the decoder is given for a lost unit, in the stead of one
 	// like last.
 	silence(last []byte) []byte
+}
+
+// Duration returns how long units last together, as far as they are units.
+func (c Codec) Duration(all [][]byte) (d time.Duration) {
+	for _, unit := range all {
+		if samples, rate, err := c.length(unit); err == nil {
+			d += time.Duration(samples) * time.Second / time.Duration(rate)
+		}
+	}
+	return d
 }
 
 const (
