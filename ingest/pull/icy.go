@@ -18,8 +18,9 @@ const (
 	mostBetween = 1 << 20
 )
 
-// icyHeader asks for titles between the sound.
-var icyHeader = http.Header{"Icy-Metadata": {"1"}}
+// icyHeader asks for titles between the sound. Liquidsoap knows it in this spelling
+// alone, which is not the one that net/http gives to headers.
+var icyHeader = http.Header{"Icy-MetaData": {"1"}}
 
 // An icyReader takes the titles out of a stream as SHOUTcast and Icecast send it: every
 // so many bytes of sound a byte that says how many times 16 bytes of metadata follow.

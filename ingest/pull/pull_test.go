@@ -41,8 +41,9 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 // A door is a gate whose lanes decode at once and keep what came.
 type door struct {
 	refuse error
-	done   func() // called when Lanes lanes were closed
+	done   func() // called when lanes were closed, or enough samples came
 	lanes  int
+	enough int // 0: never
 
 	mu     sync.Mutex
 	claims []ingest.Claim
@@ -75,6 +76,9 @@ type path struct {
 
 func (p *path) out(b []float32) error {
 	p.samples = append(p.samples, b...)
+	if n := p.door.enough; n > 0 && len(p.samples) >= n*pcm.Channels {
+		p.door.done()
+	}
 	return nil
 }
 
@@ -329,6 +333,87 @@ func TestHLS(t *testing.T) {
 			decodetest.Check(t, d.paths[0].samples[onset*pcm.Channels:], int(pcm.Samples(length))-onset, 4000, -25)
 		})
 	}
+}
+
+// start runs a program until the test is over.
+func start(t *testing.T, dir, name string, args ...string) {
+	t.Helper()
+	var said bytes.Buffer
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // ended in the clean-up, which waits
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s: %s", name, said.String())
+		}
+	})
+}
+
+// until pulls u, which may not be there yet, until seconds of sound came.
+func until(t *testing.T, u string, seconds int) *path {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+	defer cancel()
+	d := &door{done: cancel, enough: seconds * pcm.Rate}
+	p, err := pull.New(d, pull.Options{Station: "talk", URL: u, AllowPrivate: loopback})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Run(ctx); !errors.Is(err, context.Canceled) || len(d.paths) != 1 {
+		t.Fatalf("Run = %v with %d lanes", err, len(d.paths))
+	}
+	return d.paths[0]
+}
+
+// TestLiquidsoap pulls from a real station, which starts while we try already, with the
+// titles that it sets.
+func TestLiquidsoap(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	dir := t.TempDir()
+	script := fmt.Sprintf(`settings.init.allow_root.set(true)
+settings.log.stdout.set(true)
+settings.frame.audio.samplerate.set(48000)
+settings.harbor.bind_addrs.set(["127.0.0.1"])
+s = insert_metadata(sine(%v))
+n = ref(0)
+thread.run(every=0.5, fun() -> begin n := !n + 1; s.insert_metadata([("title", "Radio Grüße #{!n}")]) end)
+output.harbor(%%mp3(samplerate=48000, stereo=true, bitrate=192), port=%d, mount="/radio", s)
+`, decodetest.Hz, port)
+	if err := os.WriteFile(filepath.Join(dir, "radio.liq"), []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, dir, "liquidsoap", "radio.liq")
+	p := until(t, fmt.Sprintf("http://127.0.0.1:%d/radio", port), 4)
+	const onset = pcm.Rate / 10
+	decodetest.Check(t, p.samples[onset*pcm.Channels:], 4*pcm.Rate-onset, pcm.Rate, -25)
+	if len(p.titles) == 0 || !strings.Contains(p.titles[0], "Radio Grüße") {
+		t.Errorf("titles %q", p.titles)
+	}
+}
+
+// TestLiveHLS follows a playlist that ffmpeg writes as time passes, from before there is
+// one.
+func TestLiveHLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	srv := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	defer srv.Close()
+	start(t, dir, "ffmpeg", "-v", "error", "-nostdin", "-re", "-f", "lavfi", "-i", fmt.Sprintf("sine=frequency=%v:sample_rate=%d", decodetest.Hz, pcm.Rate),
+		"-c:a", "aac", "-ac", "2", "-b:a", "96k", "-f", "hls", "-hls_time", "1", "-hls_list_size", "6", "-hls_flags", "delete_segments", "live.m3u8")
+	p := until(t, srv.URL+"/live.m3u8", 8)
+	const onset = pcm.Rate / 10
+	decodetest.Check(t, p.samples[onset*pcm.Channels:], 8*pcm.Rate-onset, pcm.Rate, -25)
 }
 
 // TestClosed: the lane is closed from the other side, which is no failure; a source that
