@@ -16,14 +16,16 @@ const (
 	delayLeast = 25
 	// delayEvery is how often it moves, in frames: 100 ms.
 	delayEvery = 5
+	// shrinkAfter is for how many times that it must be too much before it falls: 5 s.
+	shrinkAfter = 50
 	// framing is what a packet must be early because sound is taken by the frame.
 	framing = pcm.FrameSamples + 48
 	// lossy is the share of packets lost above which the delay is one packet longer, so
 	// that the copy in the next one comes in time.
 	lossy = 0.01
 
-	// retreat per second, and per second while somebody speaks, by playing faster: 5 ms
-	// are 8.6 cents, 2 ms are 3.5.
+	// The delay becomes shorter, or longer where there is no gap to use, by playing faster
+	// or slower: in pauses by 5 ms a second (8.6 cents), else by 2 (3.5 cents).
 	leanQuiet = 5000e-6
 	leanSound = 2000e-6
 	leanGain  = 0.25    // of the error, a second
@@ -68,13 +70,14 @@ func (d *delays) add(s sighting, ts int64) {
 
 func (d *delays) clear() { d.n, d.next, d.until = 0, 0, 0 }
 
-// measure returns the margin as it would be now of a fast packet, and how much later
-// than that a late one is; n is how many were seen.
-func (d *delays) measure(now, lead, rate float64) (fast, late float64, n int) {
+// measure returns the margin as it would be now of a fast packet of the last so many
+// seconds, and how much later than that a late one is; n is how many were seen. Those
+// that no delay would have saved do not count.
+func (d *delays) measure(beyond, over, now, lead, rate float64) (fast, late float64, n int) {
 	w := d.work[:0]
 	for i := range d.n {
 		s := d.seen[(d.next+slotCount-1-i)%slotCount]
-		if now-s.now > delayWindow {
+		if now-s.now > over {
 			break
 		}
 		w = append(w, s.margin+rate*(now-s.now)-(lead-s.lead))
@@ -83,10 +86,15 @@ func (d *delays) measure(now, lead, rate float64) (fast, late float64, n int) {
 		return 0, 0, 0
 	}
 	slices.Sort(w)
-	tail := int(float64(len(w)) * (1 - delayShare))
-	fast = w[len(w)-1-tail]
-	return fast, fast - w[tail], len(w)
+	fast = w[len(w)-1-tail(len(w))]
+	for fast-w[0] > beyond {
+		w = w[1:]
+	}
+	return fast, fast - w[tail(len(w))], len(w)
 }
+
+// tail is how many of n packets may come too late.
+func tail(n int) int { return int(float64(n) * (1 - delayShare)) }
 
 // A pace decides how long packets are kept and how fast they are played. All times are
 // in seconds. The clock of the sender is followed by [Drift]; what the target asks for
@@ -101,6 +109,7 @@ type pace struct {
 	raw      float64 // the target that the network of the last 10 s asks for
 	lean     float64 // in force
 	frames   int
+	spare    int     // looks at which the target was more than needed, in a row
 	excess   int     // looks at which the delay was far too long, in a row
 	lossRate float64 // a moving average over some seconds
 	dur      float64 // of a packet
@@ -113,12 +122,8 @@ func (p *pace) begin() {
 	p.delay, p.raw, p.excess = p.target, p.target, 0
 }
 
-// observe takes the margin of a packet. One that was sent again or overtaken tells
-// nothing of the sender's clock.
-func (p *pace) observe(margin, ts int64, inOrder bool) {
-	if inOrder {
-		p.drift.Observe(pcm.Pos(margin))
-	}
+// observe takes the margin of a packet.
+func (p *pace) observe(margin, ts int64) {
 	s := min(max(float64(margin)/pcm.Rate, -1), 3)
 	p.delays.add(sighting{margin: s, now: p.drift.now, lead: p.drift.lead}, ts)
 }
@@ -134,12 +139,17 @@ func (p *pace) played(n int, missing int64) {
 
 // step returns the ratio for the next frame; calm tells that nobody speaks.
 func (p *pace) step(calm bool) float64 {
-	if p.frames++; p.frames%delayEvery == 0 {
-		p.look()
-	}
 	most := leanSound
 	if calm {
 		most = leanQuiet
+	}
+	if p.frames++; p.frames%delayEvery == 0 {
+		p.look(most)
+	}
+	if p.drift.frames == blockFrames-1 { // a block of its ends: of packets the fast ones are the steady ones
+		if fast, _, n := p.delays.measure(p.most, blockSeconds, p.drift.now, p.drift.lead, p.drift.rate); n > 0 {
+			p.drift.Observe(pcm.Pos(fast * pcm.Rate))
+		}
 	}
 	e := p.delay - p.target
 	e -= clamp(e, leanLeast)
@@ -149,8 +159,10 @@ func (p *pace) step(calm bool) float64 {
 	return p.drift.Step()
 }
 
-func (p *pace) look() {
-	fast, late, n := p.delays.measure(p.drift.now, p.drift.lead, p.drift.rate)
+// look moves the target: up at once, down when it was too much for a while, as fast as
+// the delay can follow.
+func (p *pace) look(most float64) {
+	fast, late, n := p.delays.measure(p.most, delayWindow, p.drift.now, p.drift.lead, p.drift.rate)
 	if n == 0 {
 		return
 	}
@@ -163,7 +175,14 @@ func (p *pace) look() {
 		p.raw += p.dur
 	}
 	p.raw = min(max(p.raw, p.least), p.most)
-	p.target = max(p.raw, p.target-leanQuiet*frameSeconds*delayEvery)
+	switch {
+	case p.raw > p.target-leanLeast:
+		p.target, p.spare = max(p.target, p.raw), 0
+	case p.spare < shrinkAfter:
+		p.spare++
+	default:
+		p.target = max(p.raw, min(p.target, p.delay)-most*frameSeconds*delayEvery)
+	}
 	if p.delay-p.raw > skipOverDelay {
 		p.excess++
 	} else {

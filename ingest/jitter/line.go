@@ -48,6 +48,9 @@ func (l *line) place(s *spot) bool {
 	d := count(s, n)
 	s.seq, s.ts = n.seq+d, n.ts+since(s, n)
 	if d > 0 && fits(s, n) {
+		if d >= slotCount { // a long outage, or the numbers jumped and the time did not
+			s.seq = n.seq + max((s.ts-n.ts)/n.dur, 1)
+		}
 		l.newest = *s
 		return true
 	}

@@ -34,7 +34,7 @@ func voiced(samples int) []float32 {
 func encode(tb testing.TB, x []float32, n int) [][]byte {
 	tb.Helper()
 	enc, err := opus.NewEncoder(pcm.Rate, 1, opus.AppVoIP)
-	for _, err := range []error{err, enc.SetBitrate(32_000), enc.SetInBandFEC(true), enc.SetPacketLossPerc(20), enc.SetComplexity(5)} {
+	for _, err := range []error{err, enc.SetBitrate(32_000), enc.SetInBandFEC(true), enc.SetPacketLossPerc(20), enc.SetComplexity(1)} {
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -51,8 +51,10 @@ func encode(tb testing.TB, x []float32, n int) [][]byte {
 	return packets
 }
 
-// vowel is 60 s of [voiced] in packets of 20 ms.
-var vowel = sync.OnceValue(func() [][]byte { return encode(&testing.T{}, voiced(60*pcm.Rate), pcm.FrameSamples) })
+// vowel is 60 s of [voiced] in packets of 20 ms: three times the same 20 s.
+var vowel = sync.OnceValue(func() [][]byte {
+	return slices.Repeat(encode(&testing.T{}, voiced(20*pcm.Rate), pcm.FrameSamples), 3)
+})
 
 // A network is what happens to packets on their way. All of it is drawn from a seed.
 type network struct {

@@ -17,9 +17,9 @@ type PacketOptions struct {
 }
 
 const (
-	leastDelay   = 40 * time.Millisecond
+	leastDelay = 40 * time.Millisecond
 	startDelay = 80 * time.Millisecond
-	mostDelay   = 400 * time.Millisecond
+	mostDelay  = 400 * time.Millisecond
 	// tellEvery is how often the metrics are brought up to date, in frames.
 	tellEvery = 50
 )
@@ -96,9 +96,11 @@ func (p *Packets) Reset() {
 // Pull fills dst, one frame of 20 ms, with the next sound. Heard means that at least
 // some of it is the sender's, Concealed that all of it was made up, Silent that it is
 // zeros. It does not block, and does not allocate.
-func (p *Packets) Pull(dst []float32) pcm.Fill {
+func (p *Packets) Pull(dst []float32) pcm.Fill { return p.pull(dst, p.clock(time.Now())) }
+
+func (p *Packets) pull(dst []float32, now int64) pcm.Fill {
 	p.mu.Lock()
-	ratio, ok := p.play.frame(p.clock(time.Now()))
+	ratio, ok := p.play.frame(now)
 	p.mu.Unlock()
 	if p.frames++; p.frames%tellEvery == 0 {
 		p.tell()
@@ -120,11 +122,10 @@ func (p *Packets) Pull(dst []float32) pcm.Fill {
 	p.play.made(p.voice.n, p.voice.n-p.voice.silent, p.voice.calm)
 	p.mu.Unlock()
 	p.out.Next(dst)
-	if fill == pcm.Silent && p.fill != pcm.Silent { // what the resampler still held
-		p.fill, fill = fill, pcm.Concealed
-		return fill
+	before := p.fill
+	if p.fill = fill; fill == pcm.Silent && before != pcm.Silent && rms(dst) > 0 {
+		return pcm.Concealed // what the resampler still held
 	}
-	p.fill = fill
 	return fill
 }
 

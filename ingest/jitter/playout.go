@@ -141,7 +141,7 @@ func (p *playout) put(x *Packet, f format, at int64) packetResult {
 // timely judges a packet by when it came.
 func (p *playout) timely(s *spot, newest, redundant bool) packetResult {
 	if !redundant {
-		p.pace.observe(s.ts-p.playing(s.at), s.ts, newest)
+		p.pace.observe(s.ts-p.playing(s.at), s.ts)
 	}
 	switch {
 	case s.ts+s.dur <= p.head.at || s.seq <= p.head.seq:
@@ -238,6 +238,7 @@ func (p *playout) begin() bool {
 	p.active, p.stalled, p.late.packets = true, false, 0
 	p.head = cursor{at: at, fed: at, seq: b.seq - 1, due: p.head.due}
 	p.sum.dropped += p.slots.dropUntil(b.seq, at)
+	p.leave()
 	b.begun = false
 	p.pace.begin()
 	return true
@@ -251,6 +252,14 @@ func (p *playout) skip(n int) {
 	p.pace.cut(n)
 	p.count.Reanchored++
 	p.sum.skipped += p.slots.dropUntil(p.head.seq+1, p.head.at)
+	p.leave()
+}
+
+// leave gives up what was before the next packet, of which nothing counts as lost.
+func (p *playout) leave() {
+	if s := p.slots.after(p.head.seq); s != nil {
+		p.head.seq = s.seq - 1
+	}
 }
 
 // next says what is decoded next. It always gives at least one sample.
