@@ -20,7 +20,7 @@ type group struct {
 // join puts l on the mixer, as a lane of its own or as a feed of its group. The desk's
 // mutex is held.
 func (d *Desk) join(l *Lane, s *seat) {
-	o := mix.LaneOptions{GainDB: s.gainDB, Muted: s.muted, OffAir: !s.onAir, Voice: voice(l.claim.Transport, s.token)}
+	o := mix.LaneOptions{GainDB: s.gainDB, Muted: s.muted, OffAir: !s.onAir, Voice: voice(l.claim.Transport, s.token), AutoDB: s.autoDB}
 	name := s.token.Group
 	if name == "" {
 		d.mixer.Add(l.id, l.sound, o)
@@ -40,8 +40,11 @@ func (d *Desk) join(l *Lane, s *seat) {
 	l.group = name
 }
 
-// leave takes l off the mixer again.
+// leave takes l off the mixer again, and remembers how it was levelled.
 func (d *Desk) leave(l *Lane) {
+	if s := d.seats[l.seat]; s != nil {
+		d.remember(s, l)
+	}
 	g := d.groups[l.group]
 	if g == nil {
 		d.mixer.Remove(l.id)
@@ -52,6 +55,13 @@ func (d *Desk) leave(l *Lane) {
 	if len(g.seats) == 0 {
 		d.mixer.Remove(g.lane)
 		delete(d.groups, l.group)
+	}
+}
+
+// remember keeps by how much a voice was levelled, for when it comes back.
+func (d *Desk) remember(s *seat, l *Lane) {
+	if level, ok := d.mixer.Level(l.id); ok {
+		s.autoDB = level.AutoDB
 	}
 }
 

@@ -1,10 +1,12 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -43,7 +45,9 @@ type Programme struct {
 	marks []pcm.Mark
 	state string // what the last MarkState said
 	told  string // what the last MarkTitle said
-	dead  mix.DeadAir
+	// speaking is who speaks, by lane.
+	speaking map[string]string
+	dead     mix.DeadAir
 
 	desk *Desk
 }
@@ -54,7 +58,7 @@ func NewProgramme(opt ProgrammeOptions) *Programme {
 	return &Programme{
 		opt: opt, mixer: mixer, pos: opt.Start, desk: newDesk(mixer, feed.NewMetrics(opt.Registry), opt.Log),
 		buffers: jitter.NewMetrics(opt.Registry), late: newLateness(opt.Registry),
-		marks: make([]pcm.Mark, 0, 8),
+		marks: make([]pcm.Mark, 0, 8), speaking: map[string]string{},
 	}
 }
 
@@ -97,14 +101,26 @@ func (p *Programme) mark(r mix.Report) []pcm.Mark {
 		p.told = title
 		p.marks = append(p.marks, pcm.Mark{Pos: p.pos, Kind: pcm.MarkTitle, Text: title})
 	}
-	for _, x := range p.mixer.Speech() {
-		id, name := p.desk.who(x.Lane)
-		if !x.Speaking {
-			name = ""
-		}
-		p.marks = append(p.marks, pcm.Mark{Pos: x.Pos, Kind: pcm.MarkSpeaker, ID: id, Text: name})
-	}
+	p.markSpeech()
 	return p.marks
+}
+
+// markSpeech marks who began and ended to speak, in step with the sound: some of it is
+// already in the programme by then. Who speaks in a lane is remembered until the end, for
+// the lane may be gone or somebody else's.
+func (p *Programme) markSpeech() {
+	for _, x := range p.mixer.Speech() {
+		m := pcm.Mark{Pos: x.Pos, Kind: pcm.MarkSpeaker, ID: p.speaking[x.Lane]}
+		delete(p.speaking, x.Lane)
+		if x.Speaking {
+			m.ID, m.Text = p.desk.who(x.Lane)
+			p.speaking[x.Lane] = m.ID
+		}
+		if m.ID != "" {
+			p.marks = append(p.marks, m)
+		}
+	}
+	slices.SortStableFunc(p.marks, func(a, b pcm.Mark) int { return cmp.Compare(a.Pos, b.Pos) })
 }
 
 func (p *Programme) logDeadAir(d mix.DeadAir) {

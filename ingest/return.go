@@ -150,13 +150,17 @@ func (d *Desk) route() {
 		}
 	}
 	for id, e := range d.ears {
-		var lanes []string
+		var lanes, talk []string
 		for from, s := range d.seats {
-			if s.lane != nil && d.hears(e.seat, from) {
-				lanes = append(lanes, d.lane(s))
+			if s.lane == nil || !d.hears(e.seat, from) {
+				continue
+			}
+			lanes = append(lanes, d.lane(s))
+			if len(d.talks[from]) > 0 { // then they talk to this one, above all others
+				talk = append(talk, d.lane(s))
 			}
 		}
-		d.mixer.Route(id, lanes)
+		d.mixer.Route(id, lanes, talk...)
 	}
 }
 

@@ -30,7 +30,8 @@ type seat struct {
 	onAir   bool
 	muted   bool
 	gainDB  float64
-	returns int // how many are open
+	autoDB  float64 // see [mix.LaneOptions]
+	returns int     // how many are open
 }
 
 // place gives l its seat and returns the lane that had it, if there was one. The desk's
@@ -48,6 +49,7 @@ func (d *Desk) place(l *Lane, t token.Token, most int) (s *seat, before *Lane, e
 		s = d.newSeat(l.seat, t)
 	}
 	if before = s.lane; before != nil {
+		d.remember(s, before)
 		d.old = append(d.old, before)
 	}
 	l.id = fmt.Sprintf("%s#%d", l.seat, d.count)
