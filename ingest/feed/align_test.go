@@ -1,10 +1,15 @@
 package feed_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"longwave/ingest/decode/decodetest"
 	"longwave/ingest/feed"
 	"longwave/ingest/pcm"
 	"longwave/ingest/pcm/pcmtest"
@@ -121,5 +126,37 @@ func TestNotTheSame(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestCodecs: the same speech by two codecs, one of them 9 dB softer, is put in step as
+// the codecs' own delays have it.
+func TestCodecs(t *testing.T) {
+	t.Parallel()
+	wav := filepath.Join(t.TempDir(), "speech.wav")
+	text := "Good evening and welcome. Tonight we talk about the weather, about trains that are late, and about people who wait for them. " +
+		"Let us begin with a question: who was on time today? Nobody, it seems. Well, that is a beginning, and it is better than none. "
+	if out, err := exec.CommandContext(t.Context(), "espeak-ng", "-w", wav, strings.Repeat(text, 3)).CombinedOutput(); err != nil {
+		t.Fatalf("espeak-ng: %v\n%s", err, out)
+	}
+	speak := func(args ...string) []float32 {
+		coded := decodetest.FFmpeg(t, nil, append(append([]string{"-v", "error", "-i", wav, "-ar", "48000", "-ac", "2"}, args...), "pipe:1")...)
+		raw := decodetest.FFmpeg(t, coded, "-v", "error", "-i", "pipe:0", "-ac", "1", "-ar", "48000", "-f", "f32le", "pipe:1")
+		out := make([]float32, len(raw)/4)
+		for i := range out {
+			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		}
+		return out
+	}
+	const late = 30_000
+	g := feed.New(feed.Options{})
+	g.Add("aac", &player{prog: speak("-c:a", "aac", "-b:a", "64k", "-f", "adts"), late: late}, 0)
+	g.Add("opus", &player{prog: speak("-c:a", "libopus", "-b:a", "32k", "-f", "ogg"), gain: 0.35}, 1)
+	run(g, 40, nil)
+	m := g.Members()
+	if d := m[1].Delay - m[0].Delay - late; d < -2*1024 || d > 2*1024 || m[1].Delay == 0 {
+		t.Errorf("%+v: in step within %d samples", m, d)
+	} else {
+		t.Logf("the codecs differ by %d samples", d)
 	}
 }

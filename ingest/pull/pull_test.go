@@ -339,7 +339,7 @@ func TestHLS(t *testing.T) {
 func start(t *testing.T, dir, name string, args ...string) {
 	t.Helper()
 	var said bytes.Buffer
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // ended in the clean-up, which waits
+	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &said, &said
 	if err := cmd.Start(); err != nil {
@@ -357,7 +357,7 @@ func start(t *testing.T, dir, name string, args ...string) {
 // until pulls u, which may not be there yet, until seconds of sound came.
 func until(t *testing.T, u string, seconds int) *path {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // liquidsoap takes its time to start
 	defer cancel()
 	d := &door{done: cancel, enough: seconds * pcm.Rate}
 	p, err := pull.New(d, pull.Options{Station: "talk", URL: u, AllowPrivate: loopback})
