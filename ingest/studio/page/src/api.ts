@@ -76,16 +76,15 @@ export interface News {
   text: string;
 }
 
-export type Push = { [kind: string]: string | Push };
-
 export interface Link {
   id: string;
   role: string;
   name: string;
   expires: string | null;
+  revoked?: boolean;
   url?: string;
   token?: string;
-  push?: Push;
+  push?: Record<string, string>;
 }
 
 /** Why a call failed: the problem's type without `urn:longwave:`, its status, its sentence. */
@@ -109,7 +108,7 @@ export class Problem extends Error {
 }
 
 /** What a refused key means to the page; null when it is not about the key. */
-export type Refusal = 'unauthorized' | 'expired' | 'revoked' | 'forbidden' | 'absent';
+export type Refusal = 'unauthorized' | 'expired' | 'revoked' | 'forbidden' | 'absent' | 'replaced';
 
 export function refusal(error: unknown): Refusal | null {
   if (!(error instanceof Problem)) return null;

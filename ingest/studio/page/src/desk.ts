@@ -3,8 +3,8 @@ import type { Alarm, Speaker } from './api';
 import { named } from './dialogs';
 import { attribute, h, Keyed, Meter, say } from './dom';
 import { fail } from './frame';
-import { clockTime, decibels, t } from './i18n';
-import { meterAt, sorted } from './place';
+import { clockTime, decibels, language, t } from './i18n';
+import { closed, me, meterAt, sorted } from './place';
 import { Seat, talkButton, type Hands } from './seat';
 import type { Studio } from './studio';
 
@@ -22,7 +22,7 @@ class Seats {
       (p) => new Seat(p, hands),
       (view, p) => {
         const s = studio.snapshot!;
-        view.show(p, p.seat === s.me.seat, s.cue.includes(p.seat), s.talkback.includes(p.seat));
+        view.show(p, me(s), s.cue.includes(p.seat), s.talkback.includes(p.seat));
       },
     );
     this.root = h('section', { class: `card ${name}` }, h('h2', {}, heading, ' ', this.count), this.list, this.empty, hint ? h('p', { class: 'hint' }, hint) : null);
@@ -65,11 +65,11 @@ class Programme {
     const s = this.studio.snapshot!;
     say(this.hold, t(s.hold ? 'hold_stop' : 'hold_start'));
     attribute(this.hold, 'data-on', s.hold);
-    this.hold.disabled = s.phase !== 'live' && !s.hold;
+    this.hold.disabled = closed(s) && !s.hold;
     const others = s.speakers.filter((p) => p.connected && p.seat !== s.me.seat);
     const all = others.length > 1 && others.every((p) => s.talkback.includes(p.seat));
     attribute(this.all, 'aria-pressed', String(all));
-    this.all.disabled = others.length === 0 && !all;
+    this.all.disabled = (others.length === 0 || !me(s)?.connected) && !all;
   }
 
   /** The meter each time, the figures twice a second: digits that run cannot be read. */
@@ -103,7 +103,7 @@ class Alarms {
       },
       (row, a) => {
         const name = studio.snapshot?.speakers.find((p) => p.seat === a.seat)?.name ?? '';
-        say(row.text, named('alarm', a.kind, name, a.text));
+        say(row.text, language === 'en' && a.text ? a.text : named('alarm', a.kind, name, a.text));
         say(row.since, t('alarm_since', { time: clockTime(Date.parse(a.since), true) }));
         attribute(row.root, 'data-level', a.level);
       },

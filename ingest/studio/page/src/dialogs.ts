@@ -1,7 +1,7 @@
 // Questions asked once more, and forms: each a modal dialog of the browser's own.
-import type { Link } from './api';
+import { Problem, type Link } from './api';
 import { attribute, h, say } from './dom';
-import { isKey, t, type Key } from './i18n';
+import { isKey, language, t, type Key } from './i18n';
 import { rows } from './settings';
 
 let count = 0;
@@ -82,6 +82,15 @@ function select(options: readonly (readonly [string, string])[], chosen: string)
   return h('select', {}, ...options.map(([value, text]) => h('option', { value, selected: value === chosen }, text)));
 }
 
+/** Why a deed failed: in the server's sentence, which is English, or in our own. */
+export function reason(error: unknown): string {
+  if (error instanceof RangeError) return error.message; // our own check
+  if (!(error instanceof Problem)) return t('failed_line');
+  const key = `why_${error.kind}`;
+  if (language === 'en' && error.message) return error.message;
+  return isKey(key) ? t(key) : error.message || t('failed_line');
+}
+
 /** A form in a dialog; send is called with the button and may throw a sentence. */
 async function form(title: string, fields: Field[], button: string, send: () => Promise<void>): Promise<boolean> {
   const trouble = h('p', { class: 'wrong', role: 'alert' });
@@ -95,7 +104,7 @@ async function form(title: string, fields: Field[], button: string, send: () => 
         submit.disabled = true;
         send()
           .then(() => dialog.close('done'))
-          .catch((error: unknown) => say(trouble, error instanceof Error && error.message ? error.message : t('failed_line')))
+          .catch((error: unknown) => say(trouble, reason(error)))
           .finally(() => (submit.disabled = false));
       },
     },
@@ -107,9 +116,9 @@ async function form(title: string, fields: Field[], button: string, send: () => 
   return (await show(dialog)) === 'done';
 }
 
-/** Asks for a link's particulars, makes it and shows it. */
-export async function newLink(make: (l: object) => Promise<Link>): Promise<Link | null> {
-  const name = h('input', { required: true, maxlength: 20, autocomplete: 'off', placeholder: '' });
+/** Asks for a link's particulars, makes it and shows it. room is how many bytes a name may have. */
+export async function newLink(room: number, make: (l: object) => Promise<Link>): Promise<Link | null> {
+  const name = h('input', { required: true, autocomplete: 'off' });
   const role = select([['speaker', t('role_speaker')], ['host', t('role_host')]], 'speaker');
   const hours = select(['1', '6', '24', '168', '8760'].map((n) => [n, t(`hours_${n}` as Key)] as const), '24');
   const music = h('input', { type: 'checkbox' });
@@ -123,23 +132,23 @@ export async function newLink(make: (l: object) => Promise<Link>): Promise<Link 
     { label: 'link_feed', control: feed },
   ];
   await form(t('new_link'), fields, t('make'), async () => {
+    const over = new TextEncoder().encode(name.value.trim()).length - room;
+    if (over > 0) throw new RangeError(t('name_long', { count: String(over) }));
     made = await make({ role: role.value, name: name.value.trim(), hours: Number(hours.value), music: music.checked, feed: feed.checked, group: '', priority: 0 });
   });
   if (made) await showLink(made);
   return made;
 }
 
-const programs: Record<string, string> = { icecast: 'Icecast', rtmp: 'RTMP', srt: 'SRT', whip: 'WHIP' };
-
 /** A new link: the address for the browser, and what an encoder wants to know. */
 export async function showLink(link: Link): Promise<void> {
-  const settings = rows(link.push);
+  const settings = rows(link.push, link.token ?? '');
   const dialog = frame(
     t('made', { name: link.name }),
     h('p', {}, t('made_do')),
     link.url ? copyRow(t('studio_link'), link.url) : '',
     settings.length > 0
-      ? h('details', {}, h('summary', {}, t('encoder')), ...settings.map((r) => copyRow([programs[r.kind] ?? r.kind, r.name].filter(Boolean).join(' '), r.value)))
+      ? h('details', {}, h('summary', {}, t('encoder')), ...settings.map((r) => copyRow(`${r.program}: ${t(r.field)}`, r.value)))
       : '',
     h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'big primary', onclick: () => dialog.close() }, t('close'))),
   );

@@ -1,5 +1,5 @@
 // What is always there: title, clock, go live, what is wrong, and where I am.
-import { confirm } from './dialogs';
+import { confirm, reason } from './dialogs';
 import { duration, readClock, type Reading } from './clock';
 import { attribute, h, say } from './dom';
 import { clockTime, dayTime, t, type Key } from './i18n';
@@ -98,7 +98,7 @@ export class Frame {
     attribute(document.body, 'data-talk', talk);
     if (!studio.joined) return this.tab('');
     const others = s.speakers.filter((x) => x.connected && x.seat !== s.me.seat);
-    const all = s.talkback.length >= others.length;
+    const all = others.length > 1 && s.talkback.length >= others.length;
     const names = all ? t('everybody') : s.talkback.map((seat) => s.speakers.find((x) => x.seat === seat)?.name ?? seat).join(', ');
     const connecting = studio.trouble === 'connecting' && p === 'away';
     say(this.where, connecting ? t('trouble_connecting') : t(`place_${p}`, { names }));
@@ -141,9 +141,7 @@ export class Frame {
   }
 }
 
-/** Says that a deed failed, in the server's sentence where there is one. */
+/** Says that a deed failed, and why. */
 export function fail(studio: Studio, error: unknown): void {
-  const detail = error instanceof Error && 'status' in error ? error.message : '';
-  if (detail) studio.tell('failed', { detail });
-  else studio.tell('failed_line');
+  studio.tell('failed', { detail: reason(error) });
 }

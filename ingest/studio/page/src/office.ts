@@ -18,6 +18,9 @@ function item(...buttons: HTMLElement[]): Item {
   return { root: h('li', { class: 'item' }, h('div', {}, title, detail), h('div', { class: 'buttons' }, ...buttons)), title, detail };
 }
 
+/** How many bytes of a name a token of this station can carry: it has room for 26 with the station and a zero. */
+const nameRoom = (station: string): number => 25 - new TextEncoder().encode(station).length;
+
 class Links {
   private readonly audience = h('div', {});
   private readonly list = h('ul', {});
@@ -46,12 +49,12 @@ class Links {
   }
 
   async load(): Promise<void> {
-    this.links = await this.studio.api.links();
+    this.links = (await this.studio.api.links()).filter((l) => !l.revoked);
     this.show();
   }
 
   private async make(): Promise<void> {
-    const made = await newLink((l) => this.studio.api.link(l));
+    const made = await newLink(nameRoom(this.studio.api.station), (l) => this.studio.api.link(l));
     if (!made) return;
     if (made.url) this.urls.set(made.id, made.url);
     await this.load().catch((e: unknown) => fail(this.studio, e));
@@ -140,7 +143,9 @@ class Journal {
 
   /** The name is taken when the news comes: later the seat may be another's. */
   private words(n: News): string {
-    const name = this.studio.snapshot?.speakers.find((p) => p.seat === n.seat)?.name ?? '';
+    const name = this.studio.snapshot?.speakers.find((p) => p.seat === n.seat)?.name || n.text;
+    if (n.kind === 'dead_air' && n.text === 'sounding') return t('news_sound');
+    if (n.kind === 'hold') return t(n.text === 'off' ? 'news_hold_off' : 'news_hold');
     return named('news', n.kind, name, n.text);
   }
 

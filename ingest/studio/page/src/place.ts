@@ -8,6 +8,9 @@ export function goesOut(s: Snapshot): boolean {
   return (s.phase === 'live' || s.phase === 'auto') && !s.hold;
 }
 
+/** Whether the audience hears the hold anyhow, until somebody goes live. */
+export const closed = (s: Snapshot): boolean => s.phase === 'doors' || s.phase === 'ended';
+
 export type Place =
   | 'away' // not joined
   | 'green' // heard by the others here
@@ -26,7 +29,7 @@ export function place(s: Snapshot): Place {
   if (s.talkback.length > 0) return 'talkback';
   if (!own.on_air) return 'green';
   if (goesOut(s)) return s.audience_hears === 'live' ? 'air' : 'air_hold';
-  return s.phase === 'live' && s.hold ? 'held' : 'ready';
+  return s.hold && !closed(s) ? 'held' : 'ready';
 }
 
 /** On air in the sense of the red frame: what is said now is heard by the audience. */

@@ -51,7 +51,9 @@ async function session(way: Way, equip: (pc: RTCPeerConnection) => void): Promis
     resource = await exchange(pc, way);
     await connected(pc, way.signal);
     way.up();
-    return await broken(pc, way.signal);
+    const end = await broken(pc, way.signal);
+    if (!way.signal.aborted) resource = null; // the server ended it, or cannot be reached
+    return end;
   } catch (error) {
     return judge(error);
   } finally {

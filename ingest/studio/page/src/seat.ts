@@ -121,7 +121,9 @@ export class Seat {
     if (await confirm(t('remove_sure', { name }), t('remove_sure_do', { name }), t('remove'), t('cancel'))) this.hands.remove(seat);
   }
 
-  show(p: Speaker, own: boolean, cued: boolean, talked: boolean): void {
+  /** Shows a speaker to the host, whose own seat is host; undefined before they joined. */
+  show(p: Speaker, host: Speaker | undefined, cued: boolean, talked: boolean): void {
+    const own = p.seat === host?.seat;
     this.speaker = p;
     say(this.name, own ? `${p.name} (${t('self')})` : p.name);
     say(this.tags, this.words(p).join(' · '));
@@ -139,7 +141,9 @@ export class Seat {
     // Who is on air is heard anyhow; nobody listens or talks to themselves.
     this.cue.hidden = own || p.on_air;
     this.talk.hidden = own;
-    this.talk.disabled = !p.connected && !talked;
+    // Whoever is not there hears nobody and is heard by nobody.
+    this.cue.disabled = !host && !cued;
+    this.talk.disabled = (!p.connected || !host?.connected) && !talked;
     this.remove.hidden = own;
     this.label(this.mute, 'mute');
     this.label(this.cue, 'cue');

@@ -1,22 +1,30 @@
 // What an encoder needs to be told, as rows to copy. Pure.
-import type { Push } from './api';
+import type { Key } from './i18n';
 
 export interface Row {
-  kind: string; // rtmp
-  name: string; // server, empty when there is but one value
+  program: string; // RTMP, as its makers write it
+  field: Extract<Key, `set_${string}`>;
   value: string;
 }
 
-/** Flattens the server's answer, whatever depth it has. */
-export function rows(push: Push | undefined): Row[] {
-  const all: Row[] = [];
-  const add = (kind: string, path: string[], value: unknown): void => {
-    if (typeof value === 'object' && value !== null) {
-      for (const [k, v] of Object.entries(value)) add(kind, [...path, k], v);
-    } else if (value !== null && value !== undefined && value !== '') {
-      all.push({ kind, name: path.join(' ').replaceAll('_', ' '), value: String(value) });
-    }
-  };
-  for (const [kind, value] of Object.entries(push ?? {})) add(kind, [], value);
-  return all;
+const programs: Record<string, string> = { whip: 'WHIP', rtmp: 'RTMP', srt: 'SRT', icecast: 'Icecast' };
+
+/** An address in the fields that programs of its kind ask for. */
+function fields(kind: string, address: string, token: string): [Row['field'], string][] {
+  if (kind === 'whip') return [['set_server', address], ['set_bearer', token]];
+  const key = /^(rtmps?:\/\/.*)\/([^/]+)$/.exec(address);
+  if (kind === 'rtmp' && key) return [['set_server', key[1]!], ['set_key', key[2]!]];
+  const ice = /^\w+:\/\/([^:@/]+):([^@/]+)@([^:/]+)(?::(\d+))?(\/.*)$/.exec(address);
+  if (kind === 'icecast' && ice) {
+    const [, user, password, host, port, mount] = ice;
+    return [['set_host', host!], ['set_port', port ?? '443'], ['set_mount', mount!], ['set_user', user!], ['set_password', password!]];
+  }
+  return [['set_address', address]];
+}
+
+/** The rows for every way in that the server has, the browser's own first. */
+export function rows(push: Record<string, string> | undefined, token: string): Row[] {
+  const order = Object.keys(programs);
+  const kinds = Object.entries(push ?? {}).sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
+  return kinds.flatMap(([kind, address]) => fields(kind, address, token).map(([field, value]) => ({ program: programs[kind] ?? kind, field, value })));
 }

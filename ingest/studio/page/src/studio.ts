@@ -124,6 +124,7 @@ export class Studio {
     switch (this.bye) {
       case 'expired':
       case 'revoked':
+      case 'replaced': // by a later window: coming again would push out another one
         this.refuse(this.bye);
         return { again: false, reason: this.bye };
       case 'removed': // the key still holds: one may come again

@@ -76,6 +76,8 @@ test('where I am', () => {
     ['ready', { phase: 'doors', audience_hears: 'hold' }, {}],
     ['ready', { phase: 'ended', audience_hears: 'hold' }, {}],
     ['held', { audience_hears: 'hold', hold: true }, {}],
+    ['held', { phase: 'auto', audience_hears: 'hold', hold: true }, {}],
+    ['ready', { phase: 'ended', audience_hears: 'hold', hold: true }, {}],
     ['air_hold', { audience_hears: 'hold' }, {}],
     ['air_hold', { phase: 'auto', audience_hears: 'hold' }, {}],
     ['air', { phase: 'doors' }, {}],
@@ -180,13 +182,14 @@ test('Opus twice over is wanted first, and nothing but Opus', () => {
   assert.deepEqual(prefer([]), []);
 });
 
-test('settings as rows, whatever depth they have', () => {
-  assert.deepEqual(rows({ whip: 'http://x/whip', rtmp: { server: 'rtmp://x', stream_key: 'k' }, srt: '' }), [
-    { kind: 'whip', name: '', value: 'http://x/whip' },
-    { kind: 'rtmp', name: 'server', value: 'rtmp://x' },
-    { kind: 'rtmp', name: 'stream key', value: 'k' },
+test('settings in the fields that programs ask for', () => {
+  const push = { icecast: 'icecast://source:k@h:8080/ice/talk', rtmp: 'rtmp://h:1936/live/k', srt: 'srt://h:8890?streamid=k', whip: 'https://h/whip/talk' };
+  assert.deepEqual(rows(push, 'k').map((r) => `${r.program} ${r.field.slice(4)} ${r.value}`), [
+    'WHIP server https://h/whip/talk', 'WHIP bearer k', 'RTMP server rtmp://h:1936/live', 'RTMP key k', 'SRT address srt://h:8890?streamid=k',
+    'Icecast host h', 'Icecast port 8080', 'Icecast mount /ice/talk', 'Icecast user source', 'Icecast password k',
   ]);
-  assert.deepEqual(rows(undefined), []);
+  assert.deepEqual(rows({ new: 'x://y', icecast: 'odd' }, 'k').map((r) => r.value), ['x://y', 'odd']);
+  assert.deepEqual(rows(undefined, ''), []);
 });
 
 test('words', () => {
