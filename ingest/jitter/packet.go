@@ -5,9 +5,9 @@ import "time"
 // A Packet is one Opus packet (RFC 6716) as RTP carried it (RFC 7587).
 type Packet struct {
 	Seq       uint16
-	Timestamp uint32 // at 48 kHz
-	Payload   []byte // kept until it is played
-	Arrival   time.Time
+	Timestamp uint32    // at 48 kHz
+	Payload   []byte    // kept until it is played
+	Arrival   time.Time // zero: now
 	// Redundant says that this is a copy that came in another packet (RFC 2198). Its
 	// arrival tells nothing of the network.
 	Redundant bool

@@ -75,6 +75,9 @@ func (p *Packets) clock(t time.Time) int64 { return int64(pcm.Samples(t.Sub(p.ep
 // begins where they follow each other for as long as the delay is.
 func (p *Packets) Put(x Packet) {
 	f, ok := parseOpus(x.Payload)
+	if x.Arrival.IsZero() {
+		x.Arrival = time.Now()
+	}
 	p.mu.Lock()
 	r := packetMalformed
 	if ok {

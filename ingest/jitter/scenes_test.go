@@ -32,7 +32,7 @@ func (s *stepped) scene(in []sent, more int) (results map[packetResult]int) {
 	results = map[packetResult]int{}
 	slices.SortStableFunc(in, func(a, b sent) int { return cmp.Compare(a.at, b.at) })
 	for len(in) > 0 || more >= 0 {
-		for len(in) > 0 && in[0].at <= s.now {
+		for len(in) > 0 && in[0].at <= s.at() {
 			x := in[0]
 			results[s.put(&Packet{Seq: x.seq, Timestamp: x.stamp}, format{frame: x.dur, dur: x.dur, pause: x.pause}, x.at)]++
 			in = in[1:]
@@ -261,6 +261,16 @@ func TestFlood(t *testing.T) {
 	r := s.scene(in, 0)
 	s.want(t, "packets kept", float64(s.slots.level)/960, 0, 512)
 	s.want(t, "refused", float64(r[packetExcess]), 1000, 5000)
+}
+
+// TestLateFrames has a busy machine: every second six frames are pulled at once.
+func TestLateFrames(t *testing.T) {
+	s := newStepped()
+	s.lag = func(frame int64) int64 { return max(100*ms-frame%50*20*ms, 0) + frame*13%3*ms }
+	s.scene(speech(0, 3000, 0), 0)
+	s.want(t, "lost", float64(s.count.Lost), 0, 0)
+	s.want(t, "delay", s.pace.delay, 0.035, 0.05)
+	s.want(t, "put to another time", float64(s.count.Reanchored), 0, 0)
 }
 
 // TestDelayFollowsTheNetwork has jitter that comes and goes.
