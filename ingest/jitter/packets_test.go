@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -125,5 +126,34 @@ func TestPacketMetrics(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestPutFromAnywhere is for the race detector.
+func TestPutFromAnywhere(t *testing.T) {
+	p, err := jitter.NewPackets(jitter.PacketOptions{Metrics: jitter.NewMetrics(nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var putters sync.WaitGroup
+	for k := range 3 {
+		putters.Go(func() {
+			for i := range 300 {
+				p.Put(jitter.Packet{Seq: uint16(3*i + k), Timestamp: uint32((3*i + k) * 960), Payload: vowel()[i]})
+				p.State()
+			}
+		})
+	}
+	frame := make([]float32, pcm.FrameLen)
+	for range 500 {
+		p.Pull(frame)
+	}
+	putters.Wait()
+	p.End()
+	for range 600 {
+		p.Pull(frame)
+	}
+	if s := p.State(); s.Phase != jitter.Ended || s.Packets.Received == 0 {
+		t.Errorf("%+v", s)
 	}
 }

@@ -34,7 +34,6 @@ type voice struct {
 	gain    float32
 	calm    bool // the last packet was quiet
 	started bool // a packet was decoded
-	damaged int64
 }
 
 func newVoice() (*voice, error) {
@@ -86,7 +85,6 @@ func (v *voice) real(o op) pcm.Fill {
 	}
 	x := v.work[: o.dur*pcm.Channels : o.dur*pcm.Channels]
 	if err := v.read(o, x); err != nil {
-		v.damaged++
 		return v.invent(op{kind: opConceal, n: o.n})
 	}
 	v.started = true
