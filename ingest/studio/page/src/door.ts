@@ -3,7 +3,7 @@ import { attribute, h, Meter, say } from './dom';
 import { newID } from './dialogs';
 import { t } from './i18n';
 import { advise, Microphone } from './microphone';
-import { meterAt } from './place';
+import { joinsOnAir, meterAt } from './place';
 import type { Studio } from './studio';
 
 /** Which microphone, and whether it is music. */
@@ -91,7 +91,9 @@ export class Door {
     this.join.hidden = !mic.open;
     this.join.disabled = studio.lines.events.state.phase !== 'up';
     this.listen.hidden = !studio.host;
-    say(this.hint, t(studio.host ? 'join_host_hint' : 'join_hint'));
+    const air = snapshot !== null && joinsOnAir(snapshot);
+    say(this.hint, t(air ? 'join_air_hint' : studio.host ? 'join_host_hint' : 'join_hint'));
+    attribute(this.hint, 'data-air', air);
     this.choice.show();
   }
 

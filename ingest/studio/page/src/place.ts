@@ -2,14 +2,25 @@
 import type { Alarm, Snapshot, Speaker } from './api';
 import type { LineState } from './line';
 
-/** Whether what is on air now goes out, or would at the first word. */
-export function goesOut(s: Snapshot): boolean {
-  if (s.audience_hears === 'live') return true;
-  return (s.phase === 'live' || s.phase === 'auto') && !s.hold;
-}
-
 /** Whether the audience hears the hold anyhow, until somebody goes live. */
 export const closed = (s: Snapshot): boolean => s.phase === 'doors' || s.phase === 'ended';
+
+/** Whether what is on air now goes out, or would at the first word. */
+export function goesOut(s: Snapshot): boolean {
+  return s.audience_hears === 'live' || (!closed(s) && !s.hold);
+}
+
+/**
+ * Whether I am heard by the audience the moment I join: a host always, who was on air
+ * before too, and without a broadcast the first voice.
+ */
+export function joinsOnAir(s: Snapshot): boolean {
+  if (!goesOut(s)) return false;
+  const own = me(s);
+  if (own) return own.on_air;
+  if (s.me.role === 'host') return true;
+  return (s.phase === 'auto' || s.phase === 'scheduled') && !s.speakers.some((p) => p.on_air && p.connected);
+}
 
 export type Place =
   | 'away' // not joined

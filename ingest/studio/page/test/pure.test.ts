@@ -7,7 +7,7 @@ import { duration, readClock, ServerClock } from '../src/clock';
 import { choose, clockTime, decibels, fill, languages } from '../src/i18n';
 import { off, type LineState } from '../src/line';
 import { advise, constraints, measure, micTrouble } from '../src/microphone';
-import { goesOut, isOnAir, meterAt, place, sorted, takenOver, trouble } from '../src/place';
+import { goesOut, isOnAir, joinsOnAir, meterAt, place, sorted, takenOver, trouble } from '../src/place';
 import { judge, prefer } from '../src/rtc';
 import { rows } from '../src/settings';
 
@@ -80,10 +80,26 @@ test('where I am', () => {
     ['ready', { phase: 'ended', audience_hears: 'hold', hold: true }, {}],
     ['air_hold', { audience_hears: 'hold' }, {}],
     ['air_hold', { phase: 'auto', audience_hears: 'hold' }, {}],
+    ['air_hold', { phase: 'scheduled', audience_hears: 'hold' }, {}],
     ['air', { phase: 'doors' }, {}],
     ['talkback', { talkback: ['b'] }, {}],
   ];
   for (const [want, s, own] of cases) assert.equal(place(snapshot(s, own)), want, JSON.stringify([s, own]));
+});
+
+test('who is on air the moment they join is told before', () => {
+  const there: Speaker = { ...self, seat: 'b' };
+  const host = { seat: 'a', name: 'A', role: 'host', music: false };
+  const joins = (s: Partial<Snapshot>) => joinsOnAir(snapshot({ speakers: [there], ...s }));
+  assert.equal(joins({}), false, 'a guest of a broadcast waits');
+  assert.equal(joins({ me: host }), true);
+  assert.equal(joins({ me: host, phase: 'doors', audience_hears: 'hold' }), false);
+  assert.equal(joins({ me: host, hold: true, audience_hears: 'hold' }), false);
+  assert.equal(joins({ phase: 'auto' }), false, 'somebody is on air');
+  assert.equal(joins({ phase: 'auto', audience_hears: 'hold', speakers: [] }), true, 'the first voice');
+  assert.equal(joins({ phase: 'scheduled', audience_hears: 'hold', speakers: [{ ...there, connected: false }] }), true);
+  assert.equal(joins({ speakers: [{ ...self, connected: false }] }), true, 'the place was kept on air');
+  assert.equal(joins({ phase: 'auto', speakers: [{ ...self, connected: false, on_air: false }] }), false);
 });
 
 test('the red frame never misses: whatever goes out is shown', () => {
