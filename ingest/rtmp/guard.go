@@ -115,6 +115,9 @@ func (g *guard) header() error {
 		return fmt.Errorf("%w: chunk stream IDs over 63", errFraming)
 	}
 	need, s := headerLengths[form], &g.streams[id]
+	if form > 0 && !s.known || form < 3 && s.got > 0 {
+		return fmt.Errorf("%w: a chunk of type %d out of place", errFraming, form)
+	}
 	if len(h) < need {
 		return nil
 	}
@@ -129,9 +132,6 @@ func (g *guard) header() error {
 		return nil
 	}
 	g.headLen = 0
-	if form > 0 && !s.known || form < 3 && s.got > 0 {
-		return fmt.Errorf("%w: a chunk of type %d out of place", errFraming, form)
-	}
 	s.known, s.extended = true, extended
 	if form < 2 {
 		s.length, s.kind = int(h[4])<<16|int(h[5])<<8|int(h[6]), h[7]

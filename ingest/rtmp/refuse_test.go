@@ -215,7 +215,7 @@ func TestRemoved(t *testing.T) {
 // TestPatience: who says nothing is closed, at each stage.
 func TestPatience(t *testing.T) {
 	t.Parallel()
-	st := newStation(t, rtmp.Options{Handshake: 300 * time.Millisecond, Silence: 300 * time.Millisecond})
+	st := newStation(t, rtmp.Options{Handshake: time.Second, Silence: time.Second})
 	t.Run("no byte", func(t *testing.T) {
 		conn, err := net.Dial("tcp", st.host)
 		if err != nil {
@@ -255,8 +255,9 @@ func TestPatience(t *testing.T) {
 		c.gone(t)
 	})
 	t.Run("no more sound", func(t *testing.T) {
+		packets := tone(t, time.Second)
 		c := publish(t, st.url(st.Token("A")))
-		c.say(t, 0, tone(t, time.Second))
+		c.say(t, 0, packets)
 		c.gone(t)
 	})
 	st.UntilGone()

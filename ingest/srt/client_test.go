@@ -18,25 +18,31 @@ func dial(st *station, streamID string) (gosrt.Conn, error) {
 	return gosrt.Dial("srt", st.host, c)
 }
 
+// A caller is a connection to the server.
+type caller struct {
+	gosrt.Conn
+	gone chan struct{} // closed when the server has hung up
+}
+
 // call is dial that must succeed.
-func call(t *testing.T, st *station, streamID string) gosrt.Conn {
+func call(t *testing.T, st *station, streamID string) *caller {
 	t.Helper()
-	c, err := dial(st, streamID)
+	conn, err := dial(st, streamID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
+	c := &caller{conn, make(chan struct{})}
+	go func() {
+		defer close(c.gone)
+		_, _ = conn.Read(make([]byte, 1500))
+	}()
+	t.Cleanup(func() { _ = conn.Close() })
 	return c
 }
 
 // send sends a transport stream, 7 packets a datagram, as time passes: a datagram each
 // step. It returns when all is sent or the server has hung up.
-func send(c gosrt.Conn, ts []byte, step time.Duration) error {
-	gone := make(chan error, 1)
-	go func() {
-		_, err := c.Read(make([]byte, 1500))
-		gone <- err
-	}()
+func (c *caller) send(ts []byte, step time.Duration) error {
 	t := time.NewTicker(step)
 	defer t.Stop()
 	for len(ts) > 0 {
@@ -46,8 +52,8 @@ func send(c gosrt.Conn, ts []byte, step time.Duration) error {
 		}
 		ts = ts[n:]
 		select {
-		case err := <-gone:
-			return errors.Join(errHungUp, err)
+		case <-c.gone:
+			return errHungUp
 		case <-t.C:
 		}
 	}
@@ -57,15 +63,10 @@ func send(c gosrt.Conn, ts []byte, step time.Duration) error {
 var errHungUp = errors.New("the server has hung up")
 
 // hungUp waits until the server has hung up.
-func hungUp(t *testing.T, c gosrt.Conn) {
+func (c *caller) hungUp(t *testing.T) {
 	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = c.Read(make([]byte, 1500))
-	}()
 	select {
-	case <-done:
+	case <-c.gone:
 	case <-time.After(30 * time.Second):
 		t.Error("the server has not hung up")
 	}

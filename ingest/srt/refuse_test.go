@@ -67,7 +67,7 @@ func TestForms(t *testing.T) {
 		t.Run(form, func(t *testing.T) {
 			st := newStation(t, srt.Options{})
 			c := call(t, st, strings.ReplaceAll(form, "TOKEN", st.Token("A")))
-			if err := send(c, ts, step); err != nil {
+			if err := c.send(ts, step); err != nil {
 				t.Fatal(err)
 			}
 			st.Until("a lane is open", func() bool { return strings.Contains(st.Log(), "source on a lane") })
@@ -103,7 +103,7 @@ func TestGarbage(t *testing.T) {
 	good := call(t, st, st.Token("Good"))
 	sent := make(chan error, 1)
 	go func() {
-		sent <- send(good, stream(t, 3*time.Second, "-c:a", "libopus", "-af", "apad=pad_dur=3"), 20*time.Millisecond)
+		sent <- good.send(stream(t, 3*time.Second, "-c:a", "libopus", "-af", "apad=pad_dur=3"), 20*time.Millisecond)
 	}()
 	noise := make([]byte, 3<<20)
 	_, _ = rand.Read(noise)
@@ -119,8 +119,8 @@ func TestGarbage(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			conn := call(t, st, st.Token("Bad"))
-			if err := send(conn, c.bytes, time.Millisecond); err == nil {
-				hungUp(t, conn)
+			if err := conn.send(c.bytes, time.Millisecond); err == nil {
+				conn.hungUp(t)
 			}
 			st.Until("it is logged", func() bool { return strings.Contains(st.Log(), c.says) })
 		})
@@ -128,7 +128,7 @@ func TestGarbage(t *testing.T) {
 	for what, b := range map[string][]byte{"noise": noise, "tables of nothing": bytes.Repeat(tables, 200)} {
 		t.Run(what, func(t *testing.T) {
 			conn := call(t, st, st.Token("Bad"))
-			_ = send(conn, b[:min(len(b), 1<<20)], time.Millisecond)
+			_ = conn.send(b[:min(len(b), 1<<20)], time.Millisecond)
 			_ = conn.Close()
 		})
 	}
@@ -152,9 +152,9 @@ func TestTakeover(t *testing.T) {
 	ts := stream(t, 20*time.Second, "-c:a", "libopus")
 	first, second := call(t, st, key), call(t, st, key)
 	sent := make(chan error, 1)
-	go func() { sent <- send(first, ts, 50*time.Millisecond) }()
+	go func() { sent <- first.send(ts, 50*time.Millisecond) }()
 	st.Until("the first is on a lane", func() bool { return strings.Contains(st.Log(), "source on a lane") })
-	if err := send(second, ts[:len(ts)/20/188*188], step); err != nil {
+	if err := second.send(ts[:len(ts)/20/188*188], step); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-sent; err == nil {
@@ -173,7 +173,7 @@ func TestRemoved(t *testing.T) {
 	c := call(t, st, st.Token("Studio 1"))
 	sent := make(chan error, 1)
 	ts := stream(t, 20*time.Second, "-c:a", "libopus")
-	go func() { sent <- send(c, ts, 50*time.Millisecond) }()
+	go func() { sent <- c.send(ts, 50*time.Millisecond) }()
 	st.Until("it is on a lane", func() bool { return len(st.Programme.Desk().Speakers()) == 1 })
 	if err := st.Programme.Desk().Remove(st.Programme.Desk().Speakers()[0].Seat); err != nil {
 		t.Fatal(err)
@@ -193,12 +193,12 @@ func TestSilence(t *testing.T) {
 	st := newStation(t, srt.Options{Silence: time.Second})
 	ts := stream(t, time.Second, "-c:a", "libopus")
 	never, once := call(t, st, st.Token("A")), call(t, st, st.Token("B"))
-	if err := send(once, ts, step); err != nil {
+	if err := once.send(ts, step); err != nil {
 		t.Fatal(err)
 	}
 	st.Until("there was sound", func() bool { return strings.Contains(st.Log(), "source on a lane") })
-	hungUp(t, never)
-	hungUp(t, once)
+	never.hungUp(t)
+	once.hungUp(t)
 	st.Until("both are counted", func() bool { return strings.Count(st.Log(), "result=stalled") == 2 })
 }
 
@@ -225,13 +225,13 @@ func TestShutdown(t *testing.T) {
 	idle, busy := call(t, st, st.Token("A")), call(t, st, st.Token("B"))
 	sent := make(chan error, 1)
 	ts := stream(t, 20*time.Second, "-c:a", "libopus")
-	go func() { sent <- send(busy, ts, 50*time.Millisecond) }()
+	go func() { sent <- busy.send(ts, 50*time.Millisecond) }()
 	st.Until("it is on a lane", func() bool { return strings.Contains(st.Log(), "source on a lane") })
 	st.end()
 	if err := <-st.done; err != nil {
 		t.Error(err)
 	}
-	hungUp(t, idle)
+	idle.hungUp(t)
 	if err := <-sent; err == nil {
 		t.Error("who sends was not hung up on")
 	}
