@@ -1,11 +1,11 @@
 // The browser of tests and pictures: the system's, with a voice at its microphone.
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
-const peer = join(dirname(fileURLToPath(import.meta.url)), 'peer.js');
+const here = dirname(fileURLToPath(import.meta.url));
+const peer = join(here, 'peer.js');
 
 /** A WAV file of four seconds: a tone of a voice's height that swells like syllables, peaks at -10 dB. */
 function voice(hz) {
@@ -30,7 +30,8 @@ function voice(hz) {
     wav.writeInt16LE(x, 44 + i * 4);
     wav.writeInt16LE(x, 46 + i * 4);
   }
-  const path = join(mkdtempSync(join(tmpdir(), 'longwave-voice-')), 'voice.wav');
+  const path = join(here, '../node_modules/.cache/voice.wav');
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, wav);
   return path;
 }
