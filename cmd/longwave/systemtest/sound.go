@@ -153,3 +153,12 @@ func ReadRaw(t testing.TB, rendition, path string) []float32 {
 	t.Helper()
 	return Stereo(t, rendition, readFile(t, path))
 }
+
+// ReadStore returns a file of the node's disk store.
+func (n *Node) ReadStore(name string) []byte {
+	n.t.Helper()
+	return readFile(n.t, filepath.Join(n.Store(), filepath.FromSlash(name)))
+}
+
+// T returns the test that the node belongs to.
+func (n *Node) T() testing.TB { return n.t }
