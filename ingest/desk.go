@@ -313,7 +313,8 @@ func (d *Desk) remove(l *Lane) {
 	d.leave(l)
 	s := l.sound.State()
 	d.log.Info("lane closed", "speaker", l.claim.Name, "transport", l.claim.Transport,
-		"played", pcm.Duration(pcm.Pos(s.Played)), "underruns", s.Underruns, "skipped", pcm.Duration(pcm.Pos(s.Skipped)))
+		"played", pcm.Duration(pcm.Pos(s.Played)), "underruns", s.Underruns, "skipped", pcm.Duration(pcm.Pos(s.Skipped)),
+		"lost", s.Packets.Lost, "concealed", pcm.Duration(s.Packets.Concealed))
 }
 
 // who returns who a lane of the mixer is: seat and name.

@@ -17,6 +17,12 @@ type PacketLane struct {
 // Put takes a packet. It never blocks: what cannot be used is dropped and counted.
 func (l *PacketLane) Put(p jitter.Packet) { l.packets.Put(p) }
 
+// State returns how the packets come; Packets.Gone means none for 2 s.
+func (l *PacketLane) State() jitter.State { return l.packets.State() }
+
+// Reset says that what comes from now on is another source's.
+func (l *PacketLane) Reset() { l.packets.Reset() }
+
 // Close ends the source: what is there is still played.
 func (l *PacketLane) Close() { l.end(ErrClosed) }
 
