@@ -40,8 +40,9 @@ build: setup-run ## build bin/longwave
 	@go build -o bin/longwave ./cmd/longwave
 
 .PHONY: web
-web: setup-test ## bundle the listeners' pages anew (origin/web/dist is committed)
+web: setup-test ## bundle the pages anew (their dist folders are committed)
 	@npm --prefix origin/web run --silent build
+	@npm --prefix ingest/studio/page run --silent build
 
 .PHONY: test
 test: setup-test ## all that a change has to pass (every gate of infra/check)
