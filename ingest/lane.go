@@ -46,7 +46,7 @@ var buffers = map[string]jitter.Options{
 	"file":  {Target: jitter.FileTarget, Capacity: time.Second},
 	"stdin": {Target: jitter.PipeTarget, Trim: true},
 	"rtmp":  {Target: 400 * time.Millisecond, Trim: true},
-	"srt":   {Target: 200 * time.Millisecond, Trim: true},
+	"srt":   {Target: 250 * time.Millisecond, Trim: true},
 	"pull":  {Capacity: 20 * time.Second}, // HLS comes in segments of up to 10 s
 }
 

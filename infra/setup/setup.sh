@@ -26,6 +26,7 @@ test_packages=(
   chromium             # plays the page
   liquidsoap           # pushes to the Icecast input, as radio stations do
   ezstream             # the same through libshout
+  gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav # send SRT
   espeak-ng sox        # make speech and tones
   wrk                  # load, for the benchmark
   shellcheck           # reads the scripts
