@@ -280,6 +280,26 @@ func TestTwo(t *testing.T) {
 	}
 }
 
+// TestHoldEnds: a hold is for the phase in which it was put on; only from auto to
+// scheduled and back it stays.
+func TestHoldEnds(t *testing.T) {
+	hold := broadcast.SetHold{On: true}
+	for name, c := range map[string]struct {
+		deeds []broadcast.Deed
+		want  bool
+	}{
+		"announced":         {[]broadcast.Deed{hold, announce("x", time.Hour)}, true},
+		"taken back":        {[]broadcast.Deed{announce("x", time.Hour), hold, broadcast.Cancel{ID: "x"}}, true},
+		"doors":             {[]broadcast.Deed{hold, announce("x", time.Minute)}, false},
+		"live":              {[]broadcast.Deed{hold, broadcast.GoLive{New: "n"}}, false},
+		"ended, live again": {[]broadcast.Deed{broadcast.GoLive{New: "n"}, hold, broadcast.End{}, broadcast.GoLive{New: "m"}}, false},
+	} {
+		if got := must(t, broadcast.Record{}, now, c.deeds...).Hold; got != c.want {
+			t.Errorf("%s: hold is %v", name, got)
+		}
+	}
+}
+
 // TestLinks: links are given, revoked and forgotten when they expire.
 func TestLinks(t *testing.T) {
 	day := now.Add(24 * time.Hour)

@@ -62,7 +62,7 @@ type status struct {
 	known   bool   // base was read
 	running bool
 	trouble time.Time // since when nothing can be kept; zero: it can
-	count   uint64    // deeds done
+	count   uint64    // deeds done; those of pending are not kept
 	kept    uint64    // of them
 	told    int64     // news that were told
 }
@@ -210,7 +210,6 @@ func (s *Show) apply(d Deed, now time.Time) error {
 	case last >= s.flying && isSeat(d) && isSeat(s.pending[last].deed):
 		s.pending[last] = x
 		s.count--
-		s.kept--
 	case last >= s.flying+mostUnkept:
 		n := len(s.pending) - s.flying
 		s.pending = append(s.pending[:s.flying], done{whole{after}, now})
@@ -246,6 +245,11 @@ func (s *Show) become(r Record) {
 		r.Phase = Auto
 	}
 	s.record = r
+	// The end of auto mode puts the hosts on air: no frame of that is for the audience
+	// when the doors open, so the fader is down first.
+	if !r.Open() {
+		s.opt.Desk.SetOpen(false)
+	}
 	s.opt.Desk.SetAuto(r.Unattended())
 	s.opt.Desk.SetOpen(r.Open())
 }

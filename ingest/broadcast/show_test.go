@@ -33,13 +33,15 @@ type memory struct {
 	data        []byte
 	fail, after error
 	hang        bool
+	slow        time.Duration // before it writes
 	writes      int
 }
 
 func (m *memory) wait(ctx context.Context) error {
 	m.mu.Lock()
-	hang, fail := m.hang, m.fail
+	hang, fail, slow := m.hang, m.fail, m.slow
 	m.mu.Unlock()
+	time.Sleep(slow)
 	if hang {
 		<-ctx.Done()
 		return ctx.Err()
@@ -443,6 +445,7 @@ func TestStoreAwayAtStart(t *testing.T) {
 		s.speak(hanna)
 		s.do(broadcast.GoLive{New: "b", Title: "B"})
 		s.do(broadcast.Issue{Link: broadcast.Link{ID: "1", Name: "Anna"}})
+		synctest.Wait()
 		was := bytes.Clone(k.data)
 
 		k = &memory{data: was, fail: errAway}
@@ -459,8 +462,11 @@ func TestStoreAwayAtStart(t *testing.T) {
 		k.set(func(m *memory) { m.fail = nil })
 		time.Sleep(5 * time.Second)
 		r, _ := s.show.Look()
-		if r.Phase != broadcast.Live || r.Current != "b" || len(r.Links) != 2 {
+		if r.Phase != broadcast.Live || r.Current != "b" || len(r.Links) != 2 || len(r.Places) != 2 {
 			t.Errorf("read again: %+v", r)
+		}
+		if p := s.programme.Desk().Places(); len(p) != 2 || p[1].Name != "Hanna" || !p[1].OnAir {
+			t.Errorf("places: %+v", p)
 		}
 		if diff := cmp.Diff(r, k.record(t), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("what is kept (-show +kept):\n%s", diff)
@@ -529,6 +535,35 @@ func TestManyUnkept(t *testing.T) {
 		began := time.Now()
 		if s.do(broadcast.SetHold{On: true}); time.Since(began) > 0 || !k.record(t).Hold {
 			t.Errorf("a deed was answered after %v and is kept: %v", time.Since(began), k.record(t).Hold)
+		}
+	})
+}
+
+// TestSlowStore: what is done while the store writes is kept with the next write.
+func TestSlowStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &memory{}
+		s := playFrom(t, k, time.Hour)
+		seat, _ := s.speak(s.sign(token.Speaker, "Greta"))
+		k.set(func(m *memory) { m.slow = 300 * time.Millisecond })
+		desk := s.programme.Desk()
+		for i := range 40 {
+			if err := errors.Join(desk.SetGain(seat, float64(i%10)), desk.SetMute(seat, i%3 == 0)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(70 * time.Millisecond)
+		}
+		began := time.Now()
+		s.do(broadcast.GoLive{New: "b", Title: "B"})
+		if took := time.Since(began); took < 300*time.Millisecond || took > time.Second {
+			t.Errorf("a deed was answered after %v", took)
+		}
+		want, _ := s.show.Look()
+		if diff := cmp.Diff(want, k.record(t), cmpopts.EquateEmpty()); diff != "" || want.Places[0].GainDB != 9 {
+			t.Errorf("what is kept (-show +kept):\n%s", diff)
+		}
+		if k.writes > 20 {
+			t.Errorf("%d writes for 40 changes", k.writes)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package studio
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -60,9 +61,22 @@ func bearer(r *http.Request) string {
 // host reports that the call's token is a host's.
 func (c *call) host() bool { return c.token.Role == token.Host }
 
+// param returns what the request's address has for a name of the route. Chi matches the
+// escaped path where there is one.
+func (c *call) param(name string) string {
+	text := chi.URLParam(c.r, name)
+	if c.r.URL.RawPath == "" {
+		return text
+	}
+	if plain, err := url.PathUnescape(text); err == nil {
+		return plain
+	}
+	return text
+}
+
 // seat names the seat in the request's address, if somebody has it.
 func (c *call) seat() (string, error) {
-	id := chi.URLParam(c.r, "seat")
+	id := c.param("seat")
 	for _, s := range c.station.Desk.Speakers() {
 		if s.Seat == id {
 			return id, nil

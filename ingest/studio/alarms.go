@@ -105,7 +105,7 @@ func (s *station) deadAir(alarms []Alarm) []Alarm {
 func (s *station) silentSpeakers(alarms []Alarm, now time.Time) []Alarm {
 	there := map[string]bool{}
 	for _, x := range s.Desk.Speakers() {
-		if !x.Connected {
+		if !x.Connected || standby(&x) {
 			continue
 		}
 		there[x.Seat] = true

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"longwave/ingest/broadcast"
 )
 
@@ -36,7 +34,7 @@ func (c *call) getBroadcasts() (answer, error) {
 
 func (c *call) getBroadcast() (answer, error) {
 	r, _ := c.station.Show.Look()
-	return c.broadcast(http.StatusOK, r, chi.URLParam(c.r, "broadcast"))
+	return c.broadcast(http.StatusOK, r, c.param("broadcast"))
 }
 
 // broadcast answers with a broadcast of r.
@@ -90,7 +88,7 @@ func (c *call) patchBroadcast() (answer, error) {
 	if err := c.decode(&body); err != nil {
 		return answer{}, err
 	}
-	change := broadcast.Change{ID: chi.URLParam(c.r, "broadcast"), Title: body.Title, Description: body.Description, Start: (*time.Time)(body.Start)}
+	change := broadcast.Change{ID: c.param("broadcast"), Title: body.Title, Description: body.Description, Start: (*time.Time)(body.Start)}
 	if body.DoorsMinutes != nil {
 		doors := body.doors()
 		change.Doors = &doors
@@ -103,7 +101,7 @@ func (c *call) patchBroadcast() (answer, error) {
 }
 
 func (c *call) deleteBroadcast() (answer, error) {
-	id := chi.URLParam(c.r, "broadcast")
+	id := c.param("broadcast")
 	_, err := c.do(broadcast.Cancel{ID: id}, "broadcast taken back", "broadcast", id)
 	return answer{status: http.StatusNoContent}, err
 }

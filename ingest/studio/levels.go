@@ -43,10 +43,14 @@ func (l *levels) appendTo(b []byte, t token.Token) []byte {
 		}
 		first = false
 		b = appendString(b, s.Seat)
-		b = appendLane(b, s, t.Role == token.Host || s.Seat == t.ID)
+		b = appendLane(b, s, !standby(s) && (t.Role == token.Host || s.Seat == t.ID))
 	}
 	return append(b, `}}`...)
 }
+
+// standby reports that s is a feed of whose group another is heard: nothing is measured
+// of it.
+func standby(s *ingest.Speaker) bool { return s.Group != "" && !s.Heard }
 
 func appendField(b []byte, name string, x float64) []byte {
 	return appendLevel(append(b, name...), x)

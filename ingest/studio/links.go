@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"longwave/ingest/broadcast"
 	"longwave/ingest/token"
 )
@@ -100,7 +98,7 @@ func (c *call) postLink() (answer, error) {
 // deleteLink revokes a link of the list, or the token of somebody at the desk who came by
 // one that was made elsewhere, and ends whoever uses it.
 func (c *call) deleteLink() (answer, error) {
-	id := chi.URLParam(c.r, "link")
+	id := c.param("link")
 	if id == c.token.ID {
 		return answer{}, problemf(http.StatusConflict, kindConflict, "This is the link that you are using yourself. Another host can revoke it.")
 	}

@@ -3,6 +3,7 @@ package studio_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"longwave/ingest"
+	"longwave/ingest/decode"
+	"longwave/ingest/pcm"
 	"longwave/ingest/token"
 )
 
@@ -310,6 +314,33 @@ func TestValues(t *testing.T) {
 		r.must(409, "POST", "/live", "")
 		r.must(200, "POST", "/end", "")
 		r.must(409, "PUT", "/hold", `{"on":true}`)
+	})
+}
+
+// TestOperatorsInput: an input without a token is a speaker as others are, whatever its
+// name has in it.
+func TestOperatorsInput(t *testing.T) {
+	in(t, func(t *testing.T, r *room) {
+		lane, err := r.gate.Trusted().Open(t.Context(), ingest.Claim{Station: "talk", Transport: "file", Name: `hold/ä "1%2F".wav`}, decode.Format{Codec: decode.F32LE, Rate: pcm.Rate, Channels: pcm.Channels})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := r.listen(r.host, "")
+		time.Sleep(time.Second)
+		s := l.state()["speakers"].([]any)[0].(map[string]any)
+		if s["role"] != "input" || s["on_air"] != true {
+			t.Errorf("it is %v", s)
+		}
+		if _, ok := l.lanes()[s["seat"].(string)]; !ok {
+			t.Errorf("the lanes are %v", l.lanes())
+		}
+		path := "/speakers/" + url.PathEscape(s["seat"].(string))
+		if got := r.must(200, "PATCH", path, `{"gain_db":-3.25}`); got["gain_db"] != -3.3 || got["seat"] != s["seat"] {
+			t.Errorf("changed to %v", got)
+		}
+		r.must(204, "DELETE", path, "")
+		<-lane.Done()
+		l.check()
 	})
 }
 

@@ -119,18 +119,19 @@ func (s *station) wakeAll() {
 	s.wake = make(chan struct{})
 }
 
-// gather takes in the news of desk and show, in the order of their times.
+// gather takes in the news of show and desk, in the order of their times; at the same
+// time the show is first, since it moves the desk.
 func (s *station) gather() {
 	var fresh []news
-	events, _ := s.Desk.Events(s.deskSeen)
-	for _, e := range events {
-		s.deskSeen = e.ID
-		fresh = append(fresh, news{Time: stamp(e.Time), Kind: string(e.Kind), Seat: e.Seat, Text: e.Text})
-	}
 	told, all := s.Show.News(s.showSeen)
 	s.showSeen = all
 	for _, n := range told {
 		fresh = append(fresh, news{Time: stamp(n.Time), Kind: string(n.Kind), Text: n.Text})
+	}
+	events, _ := s.Desk.Events(s.deskSeen)
+	for _, e := range events {
+		s.deskSeen = e.ID
+		fresh = append(fresh, news{Time: stamp(e.Time), Kind: string(e.Kind), Seat: e.Seat, Text: e.Text})
 	}
 	slices.SortStableFunc(fresh, func(a, b news) int { return time.Time(a.Time).Compare(time.Time(b.Time)) })
 	speakers := s.Desk.Speakers()

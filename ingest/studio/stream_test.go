@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -145,8 +146,9 @@ func TestNews(t *testing.T) {
 		r.speak(guest, 0.2)
 		time.Sleep(time.Second)
 		r.must(200, "POST", "/live", `{"title":"T"}`)
+		synctest.Wait()
 		kinds, last := l.kinds()
-		if diff := cmp.Diff([]string{"came", "came", "live"}, kinds); diff != "" {
+		if diff := cmp.Diff([]string{"came", "came", "live", "on_air"}, kinds); diff != "" {
 			t.Errorf("told:\n%s", diff)
 		}
 		l.close()
@@ -413,12 +415,34 @@ func TestAlarms(t *testing.T) {
 		if got := host.state()["alarms"].([]any)[0].(map[string]any)["since"]; got != since {
 			t.Errorf("dead air since %v, and before since %v", got, since)
 		}
+		r.must(200, "PATCH", "/speakers/"+seat, `{"muted":true}`)
+		time.Sleep(2 * time.Second)
+		want(host)
 		stop()
-		time.Sleep(8 * time.Second)
+		time.Sleep(4 * time.Second)
+
+		// Who was heard once and listens now is no alarm.
+		r.must(200, "POST", "/live", `{"title":"T"}`)
+		calm := r.sign(token.Token{Role: token.Speaker, Name: "Carl"})
+		stop = r.speak(calm, 0.2)
+		time.Sleep(2 * time.Second)
+		r.louder(calm, 0)
+		time.Sleep(14 * time.Second)
+		want(host)
+
+		// From whom nothing arrives any more, although they are on air, is one.
+		r.must(200, "PATCH", "/speakers/"+r.seat(calm), `{"on_air":true}`)
+		r.louder(calm, -1)
+		time.Sleep(6 * time.Second)
+		if got := alarmsOf(host.state()); !slices.Contains(got, "speaker_silent alarm "+r.seat(calm)) {
+			t.Errorf("nothing arrives from Carl: %v", got)
+		}
+		stop()
+		time.Sleep(6 * time.Second)
 		want(host)
 
 		r.keeper.setFail(errors.New("the store is away"))
-		r.must(200, "POST", "/live", `{"title":"T"}`)
+		r.must(200, "PUT", "/hold", `{"on":true}`)
 		time.Sleep(2 * time.Second)
 		want(host, "store warn")
 		want(speaker)

@@ -112,6 +112,7 @@ type room struct {
 	registry  *prometheus.Registry
 	client    *http.Client
 	pipe      *pipe
+	amps      sync.Map // of those who speak, by token
 	mu        sync.Mutex
 	alarms    []studio.Alarm
 	logged    *bytes.Buffer
@@ -252,6 +253,9 @@ func (r *room) toldAlarms() []studio.Alarm {
 	return r.alarms
 }
 
+// louder says how loud somebody goes on; less than 0 is not at all.
+func (r *room) louder(text string, amp float64) { r.amps.Store(text, amp) }
+
 // speak opens a lane and says a tone, until the returned function is called.
 func (r *room) speak(text string, amp float64) (stop func()) {
 	r.t.Helper()
@@ -261,14 +265,17 @@ func (r *room) speak(text string, amp float64) (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(r.t.Context())
 	done := make(chan struct{})
+	r.louder(text, amp)
 	go func() {
 		defer close(done)
 		defer func() { _ = l.Close() }()
-		frame := pcmtest.Bytes(pcmtest.Tone{Hz: 1000, Amp: amp}.Make(pcm.FrameSamples))
 		began := time.Now()
 		for i := 1; ctx.Err() == nil; i++ {
-			if err := l.Push(ingest.Packet{Data: frame, Arrival: time.Now()}); err != nil {
-				return
+			if amp, _ := r.amps.Load(text); amp.(float64) >= 0 {
+				frame := pcmtest.Bytes(pcmtest.Tone{Hz: 1000, Amp: amp.(float64)}.Make(pcm.FrameSamples))
+				if err := l.Push(ingest.Packet{Data: frame, Arrival: time.Now()}); err != nil {
+					return
+				}
 			}
 			time.Sleep(time.Until(began.Add(time.Duration(i) * pcm.FrameDuration)))
 		}
@@ -302,7 +309,7 @@ func (r *room) ask(method, path, text, body string) answer {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	a := r.send(req)
-	if err := r.document.checkAnswer(method, req.URL.Path, body, a); err != nil && a.status != http.StatusMethodNotAllowed && a.status != http.StatusNotFound {
+	if err := r.document.checkAnswer(method, req.URL.EscapedPath(), body, a); err != nil && a.status != http.StatusMethodNotAllowed && a.status != http.StatusNotFound {
 		r.t.Errorf("%s %s %s: %v", method, path, body, err)
 	}
 	return a

@@ -116,6 +116,9 @@ type speakerView struct {
 	Feed      bool   `json:"feed"`
 	Music     bool   `json:"music"`
 	Speaking  bool   `json:"speaking"`
+	Group     string `json:"group"`
+	Priority  int    `json:"priority"`
+	Standby   bool   `json:"standby"`
 }
 
 // roleInput is the role of the operator's own inputs, which have no token.
@@ -129,7 +132,7 @@ func viewSpeaker(s ingest.Speaker) speakerView {
 	return speakerView{
 		Seat: s.Seat, Name: s.Name, Role: role, Transport: s.Transport, Connected: s.Connected,
 		Since: stamp(s.Since), OnAir: s.OnAir, Muted: s.Muted, GainDB: level(s.GainDB), Feed: s.Feed,
-		Music: s.Music, Speaking: s.Level.Speaking,
+		Music: s.Music, Speaking: s.Level.Speaking, Group: s.Group, Priority: s.Priority, Standby: standby(&s),
 	}
 }
 
