@@ -11,15 +11,16 @@ export function goesOut(s: Snapshot): boolean {
 }
 
 /**
- * Whether I am heard by the audience the moment I join: a host always, who was on air
- * before too, and without a broadcast the first voice.
+ * Whether I am heard by the audience the moment I join: a host of a broadcast that is
+ * live, who was on air before, and where nothing is announced and nobody hosts the
+ * first voice.
  */
 export function joinsOnAir(s: Snapshot): boolean {
   if (!goesOut(s)) return false;
   const own = me(s);
   if (own) return own.on_air;
-  if (s.me.role === 'host') return true;
-  return (s.phase === 'auto' || s.phase === 'scheduled') && !s.speakers.some((p) => p.on_air && p.connected);
+  if (s.me.role === 'host') return s.phase === 'live';
+  return (s.phase === 'auto' || s.phase === 'scheduled') && !s.speakers.some((p) => p.connected && (p.on_air || p.role === 'host'));
 }
 
 export type Place =

@@ -95,7 +95,9 @@ test('who is on air the moment they join is told before', () => {
   assert.equal(joins({ me: host }), true);
   assert.equal(joins({ me: host, phase: 'doors', audience_hears: 'hold' }), false);
   assert.equal(joins({ me: host, hold: true, audience_hears: 'hold' }), false);
+  assert.equal(joins({ me: host, phase: 'auto', speakers: [] }), false, 'a host waits for go live');
   assert.equal(joins({ phase: 'auto' }), false, 'somebody is on air');
+  assert.equal(joins({ phase: 'auto', speakers: [{ ...there, role: 'host', on_air: false }] }), false, 'a host is here');
   assert.equal(joins({ phase: 'auto', audience_hears: 'hold', speakers: [] }), true, 'the first voice');
   assert.equal(joins({ phase: 'scheduled', audience_hears: 'hold', speakers: [{ ...there, connected: false }] }), true);
   assert.equal(joins({ speakers: [{ ...self, connected: false }] }), true, 'the place was kept on air');
