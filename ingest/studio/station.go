@@ -67,9 +67,9 @@ type station struct {
 	streams int
 
 	// Of the goroutine that watches.
-	deskSeen, showSeen int64
-	hears              string
-	silences           map[string]*silence
+	seen     struct{ desk, show int64 } // news of theirs
+	hears    string
+	silences map[string]*silence
 }
 
 func newStation(s Station) *station {
@@ -123,14 +123,14 @@ func (s *station) wakeAll() {
 // time the show is first, since it moves the desk.
 func (s *station) gather() {
 	var fresh []news
-	told, all := s.Show.News(s.showSeen)
-	s.showSeen = all
+	told, all := s.Show.News(s.seen.show)
+	s.seen.show = all
 	for _, n := range told {
 		fresh = append(fresh, news{Time: stamp(n.Time), Kind: string(n.Kind), Text: n.Text})
 	}
-	events, _ := s.Desk.Events(s.deskSeen)
+	events, _ := s.Desk.Events(s.seen.desk)
 	for _, e := range events {
-		s.deskSeen = e.ID
+		s.seen.desk = e.ID
 		fresh = append(fresh, news{Time: stamp(e.Time), Kind: string(e.Kind), Seat: e.Seat, Text: e.Text})
 	}
 	slices.SortStableFunc(fresh, func(a, b news) int { return time.Time(a.Time).Compare(time.Time(b.Time)) })
