@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -41,7 +42,8 @@ type fileSum [sha256.Size]byte
 // openCertificateFiles reads the files. Its error is one line that says what to do.
 func openCertificateFiles(c TLSConfig, o tlsOptions) (*fileCertificate, error) {
 	f := &fileCertificate{tlsOptions: o, config: c}
-	cert, sum, err := f.read()
+	files, err := f.read()
+	cert, err := f.judge(files, err)
 	if ended, ok := errors.AsType[endedError](err); ok && o.old {
 		o.log.Error("going on with a certificate that browsers refuse", "err", ended)
 		err = nil
@@ -49,7 +51,7 @@ func openCertificateFiles(c TLSConfig, o tlsOptions) (*fileCertificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.take(cert, sum)
+	f.take(cert, files.sum())
 	return f, nil
 }
 
@@ -89,15 +91,17 @@ func (f *fileCertificate) watch(ctx context.Context, hup <-chan os.Signal) error
 // somebody asked, else when it is still so at the next look, because whoever writes two
 // files is in between for a moment.
 func (f *fileCertificate) look(asked bool) {
-	cert, sum, err := f.read()
-	switch {
-	case sum == f.taken:
+	files, err := f.read()
+	sum := files.sum()
+	if sum == f.taken {
 		f.bad, f.known = fileSum{}, false
 		if time.Since(f.told) >= 24*time.Hour {
 			f.tell()
 		}
 		return
-	case err == nil:
+	}
+	cert, err := f.judge(files, err)
+	if err == nil {
 		f.take(cert, sum)
 		f.changes.WithLabelValues(tlsDone).Inc()
 		return
@@ -129,39 +133,50 @@ func (f *fileCertificate) tell() {
 	tellCertificate(f.log, f.leaf(), f.told)
 }
 
-// read reads the files and judges them. The sum is of what is in them, whatever it is.
-func (f *fileCertificate) read() (*tls.Certificate, fileSum, error) {
-	certPEM, certErr := os.ReadFile(f.config.Certificate)
-	keyPEM, keyErr := os.ReadFile(f.config.Key)
-	sum := fileSum(sha256.Sum256(bytes.Join([][]byte{certPEM, keyPEM}, []byte{0})))
-	if certErr != nil {
-		return nil, sum, fmt.Errorf("tls.certificate: %w", certErr)
-	}
-	if keyErr != nil {
-		return nil, sum, fmt.Errorf("tls.key: %w", keyErr)
-	}
-	cert, err := tls.X509KeyPair(certPEM, keyPEM)
-	if err != nil {
-		return nil, sum, fmt.Errorf("tls.certificate %s and tls.key %s: %s", f.config.Certificate, f.config.Key, strings.TrimPrefix(err.Error(), "tls: "))
-	}
-	return &cert, sum, f.judge(cert.Leaf, time.Now())
+// A filePair is what is in the two files.
+type filePair struct{ cert, key []byte }
+
+func (p filePair) sum() fileSum {
+	return sha256.Sum256(bytes.Join([][]byte{p.cert, p.key}, []byte{0}))
 }
 
-// judge says why a certificate does not serve.
-func (f *fileCertificate) judge(leaf *x509.Certificate, now time.Time) error {
+// read reads the files, as far as they are there.
+func (f *fileCertificate) read() (p filePair, err error) {
+	var certErr, keyErr error
+	if p.cert, certErr = os.ReadFile(f.config.Certificate); certErr != nil {
+		certErr = fmt.Errorf("tls.certificate: %w", certErr)
+	}
+	if p.key, keyErr = os.ReadFile(f.config.Key); keyErr != nil {
+		keyErr = fmt.Errorf("tls.key: %w", keyErr)
+	}
+	return p, cmp.Or(certErr, keyErr)
+}
+
+// judge returns the certificate of p, which came with err, or why it does not serve.
+// With an endedError it returns it all the same.
+func (f *fileCertificate) judge(p filePair, err error) (*tls.Certificate, error) {
+	if err != nil {
+		return nil, err
+	}
+	cert, err := tls.X509KeyPair(p.cert, p.key)
+	if err != nil {
+		return nil, fmt.Errorf("tls.certificate %s and tls.key %s: %s", f.config.Certificate, f.config.Key, strings.TrimPrefix(err.Error(), "tls: "))
+	}
+	leaf := cert.Leaf
 	for _, name := range f.config.Names {
 		if leaf.VerifyHostname(name) != nil {
-			return fmt.Errorf("tls.certificate %s: it names %s and not %s: take another, or say in tls.names what it is to name",
+			return nil, fmt.Errorf("tls.certificate %s: it names %s and not %s: take another, or say in tls.names what it is to name",
 				f.config.Certificate, strings.Join(namesOf(leaf), ", "), name)
 		}
 	}
+	now := time.Now()
 	if now.Before(leaf.NotBefore) {
-		return fmt.Errorf("tls.certificate %s: it begins on %s: is the clock right?", f.config.Certificate, day(leaf.NotBefore))
+		return nil, fmt.Errorf("tls.certificate %s: it begins on %s: is the clock right?", f.config.Certificate, day(leaf.NotBefore))
 	}
 	if now.After(leaf.NotAfter) {
-		return endedError{f.config.Certificate, leaf.NotAfter}
+		return &cert, endedError{f.config.Certificate, leaf.NotAfter}
 	}
-	return nil
+	return &cert, nil
 }
 
 // An endedError is a certificate whose time is over, and nothing else.

@@ -7,9 +7,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// zapToSlog is a zapcore.Core that writes to our log. Whatever certmagic tells is one
-// level lower with us: what matters of it we say ourselves, in our words, and an error
-// of its is one try of many.
+// zapToSlog is a zapcore.Core that writes to our log. Whatever certmagic tells is lower
+// with us: what matters of it we say ourselves, in our words, and an error of its is one
+// try of many.
 type zapToSlog struct {
 	log *slog.Logger
 }
@@ -20,11 +20,11 @@ var _ zapcore.Core = zapToSlog{}
 func (zapToSlog) level(l zapcore.Level) (level slog.Level, ok bool) {
 	switch {
 	case l >= zapcore.ErrorLevel:
-		return slog.LevelWarn, true
-	case l == zapcore.WarnLevel:
 		return slog.LevelInfo, true
+	case l == zapcore.DebugLevel:
+		return slog.LevelDebug, false
 	}
-	return slog.LevelDebug, l == zapcore.InfoLevel
+	return slog.LevelDebug, true
 }
 
 // Enabled implements zapcore.LevelEnabler.
