@@ -80,7 +80,7 @@ func (n *node) openRTMP(ctx context.Context) error {
 	return nil
 }
 
-func (n *node) openSRT(context.Context) error {
+func (n *node) openSRT(ctx context.Context) error {
 	if n.cfg.SRT.Listen == "off" {
 		return nil
 	}
@@ -92,7 +92,7 @@ func (n *node) openSRT(context.Context) error {
 		return usageError{fmt.Errorf("srt.passphrase_file: %w", err)}
 	}
 	s := srt.New(n.gate, srt.Options{Address: n.cfg.SRT.Listen, Passphrase: passphrase, Log: n.log, Registry: n.registry})
-	if err := s.Listen(); err != nil {
+	if err := s.Listen(ctx); err != nil {
 		return n.without("srt.listen", err)
 	}
 	n.inputs.srt = s

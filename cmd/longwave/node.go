@@ -136,6 +136,9 @@ func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
 	defer endServices()
 	group, services := errgroup.WithContext(services)
 	n.start(services, group)
+	office, closeOffice := context.WithCancel(services)
+	defer closeOffice()
+	group.Go(func() error { return n.studio.Run(office) })
 
 	media, onAir := errgroup.WithContext(services)
 	for _, s := range n.stations {
@@ -146,6 +149,7 @@ func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
 		case <-stop:
 		case <-onAir.Done():
 		}
+		closeOffice() // studios say that they reconnect; their streams would hold up the end
 		n.gate.Close()
 		return nil
 	})
@@ -183,7 +187,6 @@ func (n *node) start(ctx context.Context, group *errgroup.Group) {
 	for _, s := range n.stations {
 		group.Go(func() error { return s.show.Run(ctx) })
 	}
-	group.Go(func() error { return n.studio.Run(ctx) })
 	n.inputs.start(ctx, group, n)
 }
 

@@ -248,7 +248,7 @@ func TestListen(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "srt.listen") || !strings.Contains(err.Error(), st.host) {
 		t.Errorf("%v, want the option's name and the address", err)
 	}
-	err = srt.New(st.Gate, srt.Options{Address: "127.0.0.1:0", Passphrase: "short"}).Listen()
+	err = srt.New(st.Gate, srt.Options{Address: "127.0.0.1:0", Passphrase: "short"}).Listen(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "srt.passphrase") || strings.Contains(err.Error(), "short") {
 		t.Errorf("%v, want the option's name", err)
 	}

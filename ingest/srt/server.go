@@ -113,7 +113,7 @@ func New[L lane](g gate[L], o Options) *Server {
 }
 
 // Listen takes the port. Its error says which option to change.
-func (s *Server) Listen() error {
+func (s *Server) Listen(ctx context.Context) error {
 	if n := len(s.o.Passphrase); n > 0 && (n < leastPassphrase || n > mostPassphrase) {
 		return fmt.Errorf("the passphrase in the file that srt.passphrase_file names has %d bytes: use %d to %d", n, leastPassphrase, mostPassphrase)
 	}
@@ -121,7 +121,7 @@ func (s *Server) Listen() error {
 	c.ReceiverLatency, c.PeerLatency = s.o.Latency, s.o.Latency
 	// The library shares the port with whoever has it (SO_REUSEADDR) and nobody would
 	// notice; without that option it cannot be had.
-	probe, err := new(net.ListenConfig).ListenPacket(context.Background(), "udp", s.o.Address)
+	probe, err := new(net.ListenConfig).ListenPacket(ctx, "udp", s.o.Address)
 	if err != nil {
 		return fmt.Errorf("take the port for SRT, which srt.listen sets: %w", err)
 	}
@@ -147,7 +147,7 @@ func (s *Server) Addr() net.Addr {
 // every source as if its client had said goodbye, waits for them, and returns nil.
 func (s *Server) Run(ctx context.Context) error {
 	if s.ln == nil {
-		if err := s.Listen(); err != nil { //nolint:contextcheck // it waits for nothing
+		if err := s.Listen(ctx); err != nil { //nolint:contextcheck // it waits for nothing
 			return err
 		}
 	}

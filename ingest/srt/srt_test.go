@@ -36,7 +36,7 @@ func newStation(t *testing.T, o srt.Options) *station {
 	st := &station{Studio: ingesttest.New(t), done: make(chan error, 1)}
 	o.Address, o.Log, o.Registry = "127.0.0.1:0", st.Logger, st.Registry
 	s := srt.New(st.Gate, o)
-	if err := s.Listen(); err != nil {
+	if err := s.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	st.host = s.Addr().String()
