@@ -118,7 +118,7 @@ func (in *inlet) redundant(now time.Time) bool {
 
 func (in *inlet) pass(result string, seq uint16, timestamp uint32, payload []byte, now time.Time) {
 	in.m.packets.WithLabelValues(result).Inc()
-	in.put(jitter.Packet{Seq: seq, Timestamp: timestamp, Payload: bytes.Clone(payload), Arrival: now})
+	in.put(jitter.Packet{Seq: seq, Timestamp: timestamp, Payload: bytes.Clone(payload), Arrival: now, Redundant: result == packetRecovered})
 }
 
 // drop counts a packet that is not passed on; false: that has gone on for too long.

@@ -20,6 +20,7 @@ var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 type in struct {
 	*inlet
 	seqs, times []int
+	copies      []int // that came in another packet
 	payloads    []string
 }
 
@@ -29,6 +30,9 @@ func newIn() *in {
 		x.seqs = append(x.seqs, int(p.Seq))
 		x.times = append(x.times, int(p.Timestamp))
 		x.payloads = append(x.payloads, string(p.Payload[1:]))
+		if p.Redundant {
+			x.copies = append(x.copies, int(p.Seq))
+		}
 	}, newMetrics(nil))
 	return x
 }
@@ -73,6 +77,9 @@ func TestRedundantPacketsFillLosses(t *testing.T) {
 	x.send(t, 111, 18, said("18"))                                         // the sender stops it
 	x.send(t, 63, 20, red(nil, said("20")))                                // nothing in it
 	if diff := cmp.Diff([]string{"10", "11", "12", "13", "14", "15", "16", "17", "18", "20"}, x.payloads); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]int{12, 14, 15, 16}, x.copies); diff != "" {
 		t.Error(diff)
 	}
 	for i, seq := range x.seqs {

@@ -168,10 +168,11 @@ func (x *session) run() {
 	var work sync.WaitGroup
 	x.watch(began, func() { work.Go(func() { x.guard(func() { x.carry(ctx) }) }) })
 	cancel()
+	state, ice := x.pc.ConnectionState(), x.pc.ICEConnectionState()
 	_ = x.pc.Close()
 	work.Wait()
 	x.m.ended.WithLabelValues(string(x.kind), x.why).Inc()
-	x.log().Info("WebRTC session ended", "result", x.why, "lasted", time.Since(began).Round(time.Millisecond))
+	x.log().Info("WebRTC session ended", "result", x.why, "connection", state.String(), "ice", ice.String(), "lasted", time.Since(began).Round(time.Millisecond))
 }
 
 // incoming is a track and what receives it.

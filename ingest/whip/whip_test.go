@@ -136,7 +136,7 @@ func (s *studio) hear(lasts time.Duration) []float32 {
 // await waits until what holds.
 func (s *studio) await(what string, holds func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(40 * time.Second); !holds(); {
+	for deadline := time.Now().Add(100 * time.Second); !holds(); {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("waited in vain until %s", what)
 		}
