@@ -52,7 +52,9 @@ func (n *node) listen(ctx context.Context, addr string, h http.Handler, flag str
 		case errors.Is(err, syscall.EADDRINUSE):
 			err = fmt.Errorf("address %s is taken by another program: end that one or choose another with %s", addr, flag)
 		case errors.Is(err, syscall.EACCES):
-			err = fmt.Errorf("address %s is not allowed to this user: allow it (setcap cap_net_bind_service=+ep longwave, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit), or choose a port above 1023 with %s", addr, flag)
+			// Not by setcap: a program with capabilities of its own cannot put decoders into
+			// namespaces.
+			err = fmt.Errorf("address %s is not allowed to this user: allow it (AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit, or sysctl net.ipv4.ip_unprivileged_port_start=80), or choose a port above 1023 with %s", addr, flag)
 		default:
 			err = fmt.Errorf("address %s cannot be listened on (%w): choose another with %s", addr, err, flag)
 		}

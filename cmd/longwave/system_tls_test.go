@@ -3,8 +3,10 @@ package main_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,7 +47,7 @@ func startHTTPS(t *testing.T) *httpsNode {
 	t.Helper()
 	dir := t.TempDir()
 	h := &httpsNode{authority: systemtest.NewAuthority(t), cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem")}
-	h.authority.Renew(h.cert, h.key, 90*24*time.Hour, "localhost", "127.0.0.1")
+	h.authority.Renew(h.cert, h.key, 90*24*time.Hour, "localhost", "127.0.0.1", "radio.test")
 	var err error
 	if h.plain, err = systemtest.FreeAddr(); err != nil {
 		t.Fatal(err)
@@ -316,6 +318,31 @@ func TestCertificateChange(t *testing.T) {
 	h.AwaitLog("source ended", "result=ended")
 	if n := h.Count("lane opened"); n != 1 {
 		t.Errorf("%d lanes were opened, want 1", n)
+	}
+	h.Stop()
+}
+
+// TestBrowserTrusts: a browser that trusts the certificate takes the pages for secure,
+// gives the studio a microphone, and speaks HTTP/2.
+func TestBrowserTrusts(t *testing.T) {
+	t.Parallel()
+	h := startHTTPS(t)
+	pair, err := tls.LoadX509KeyPair(h.cert, h.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust := sha256.Sum256(pair.Leaf.RawSubjectPublicKeyInfo)
+	for path, want := range map[string]string{
+		"https://radio.test/studio/talk": `{"secure":true,"microphones":1,"protocol":"h2"}`,
+		"http://radio.test/studio/talk":  `{"secure":true,"microphones":1,"protocol":"h2"}`, // it is led there
+		"https://radio.test/talk/":       `{"secure":true,"microphones":0,"protocol":"h2"}`, // nobody speaks there
+		"http://radio.test/healthz":      `{"secure":false,"microphones":0,"protocol":"http/1.1"}`,
+	} {
+		cmd := exec.CommandContext(t.Context(), "node", "testdata/secure.mjs", path, h.addr(), h.plain, base64.StdEncoding.EncodeToString(trust[:]))
+		cmd.Stderr = t.Output()
+		if out, err := cmd.Output(); err != nil || strings.TrimSpace(string(out)) != want {
+			t.Errorf("%s: %v, %s, want %s", path, err, out, want)
+		}
 	}
 	h.Stop()
 }
