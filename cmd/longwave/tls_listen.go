@@ -33,7 +33,7 @@ func (n *node) listenAudience(ctx context.Context, h http.Handler) error {
 // begins with the request, and not with the answer as in HTTP/1.1.
 func overTLS(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor == 2 && (r.Method == http.MethodPut || r.Method == http.MethodPost) {
+		if r.ProtoMajor == 2 && r.Method == http.MethodPut {
 			if err := http.NewResponseController(w).SetWriteDeadline(time.Time{}); err != nil {
 				http.Error(w, "this needs HTTP/1.1", http.StatusHTTPVersionNotSupported)
 				return

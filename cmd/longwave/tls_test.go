@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -352,6 +353,37 @@ func TestPlain(t *testing.T) {
 		if want := "https://radio.example" + c.path; w.Code == moved && w.Header().Get("Location") != want {
 			t.Errorf("%s %s: it leads to %q, want %q", c.method, c.path, w.Header().Get("Location"), want)
 		}
+	}
+}
+
+// TestLongPut: a source may send by HTTP/2 for longer than an answer may take.
+func TestLongPut(t *testing.T) {
+	const longest = 100 * time.Millisecond
+	for method, want := range map[string]string{http.MethodPut: "", http.MethodPost: "INTERNAL_ERROR"} {
+		server := httptest.NewUnstartedServer(overTLS(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+		})))
+		server.EnableHTTP2 = true
+		server.Config.WriteTimeout = longest
+		server.StartTLS()
+		body, sound := io.Pipe()
+		go func() {
+			_, _ = sound.Write([]byte("sound"))
+			<-time.After(5 * longest)
+			_ = sound.Close()
+		}()
+		req, err := http.NewRequestWithContext(t.Context(), method, server.URL+"/ice/talk", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := server.Client().Do(req)
+		if err == nil {
+			r.Body.Close()
+		}
+		if want == "" && (err != nil || r.ProtoMajor != 2) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", method, err, want)
+		}
+		server.Close()
 	}
 }
 
