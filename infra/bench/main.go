@@ -44,6 +44,7 @@ var groups = []group{
 	{"frames", "the 20 ms path and what it is made of, as Go benchmarks", measureFrames},
 	{"low", "mouth to ear, live edge and memory with profile low", measureLow},
 	{"fast", "mouth to ear, live edge and memory with profile fast", measureFast},
+	{"studio", "a speaker's mouth to other ears, through the studio", measureStudio},
 }
 
 // A bench is one run.

@@ -82,6 +82,7 @@ type node struct {
 	*child
 	base    string // http://host:port
 	metrics string
+	rtc     string // host:port of WebRTC
 	data    string
 	started time.Time
 }
@@ -106,19 +107,15 @@ func (b *bench) serve(ctx context.Context, o nodeOptions) (*node, error) {
 			return nil, err
 		}
 	}
-	ports, err := freePorts(ctx, 2)
+	ports, err := freePorts(ctx, 5)
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"serve", "--listen", ports[0], "--metrics", ports[1], "--data", o.data, "--profile", o.profile}
-	if o.renditions != nil {
-		config := filepath.Join(o.data, "longwave.yaml")
-		text := fmt.Sprintf("stations:\n  - name: %s\n    renditions: [%s]\n", station, strings.Join(o.renditions, ", "))
-		if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
-			return nil, err
-		}
-		args = append(args, "--config", config)
+	n := &node{base: "http://" + ports[0], metrics: "http://" + ports[1], rtc: ports[2], data: o.data}
+	if err := os.WriteFile(n.config(), []byte(o.config(ports[2:])), 0o644); err != nil {
+		return nil, err
 	}
+	args := []string{"serve", "--config", n.config(), "--listen", ports[0], "--metrics", ports[1], "--data", o.data, "--profile", o.profile}
 	if o.play != "" {
 		args = append(args, "--play", o.play)
 		if o.play != "-" {
@@ -127,10 +124,25 @@ func (b *bench) serve(ctx context.Context, o nodeOptions) (*node, error) {
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(b.root, "bin", "longwave"), args...)
 	cmd.Stdin = o.stdin
-	n := &node{base: "http://" + ports[0], metrics: "http://" + ports[1], data: o.data, started: time.Now()}
+	n.started = time.Now()
 	n.child, err = b.start("serve", cmd)
 	return n, err
 }
+
+// config returns the configuration with ports of the node's own, so that several run
+// on one machine.
+func (o nodeOptions) config(ports []string) string {
+	lines := []string{"stations:", "  - name: " + station}
+	if o.renditions != nil {
+		lines = append(lines, "    renditions: ["+strings.Join(o.renditions, ", ")+"]")
+	}
+	for i, key := range []string{"rtc", "rtmp", "srt"} {
+		lines = append(lines, fmt.Sprintf("%s: {listen: %q}", key, ports[i]))
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func (n *node) config() string { return filepath.Join(n.data, "longwave.yaml") }
 
 // url is the address of something of the station.
 func (n *node) url(path string) string { return n.base + "/" + station + "/" + path }

@@ -12,9 +12,20 @@ export function percentile(sorted, p) {
 
 const round = (x) => (x === null || x === undefined ? null : Math.round(x * 10) / 10);
 
+/** How late what was heard is after what was said: a tone comes again after 5 s. */
+export function pairs(said, heard) {
+  return heard.flatMap(({ tone, at }) => {
+    const before = said.filter((s) => s.tone === tone && s.at <= at && s.at > at - 4500);
+    return before.length > 0 ? [at - before.at(-1).at] : [];
+  });
+}
+
 /** Distribution of the delays of tones. */
-export function delays(tones) {
-  const sorted = tones.map(({ tone, at }) => delayOf(tone, at)).sort((a, b) => a - b);
+export const delays = (tones) => spread(tones.map(({ tone, at }) => delayOf(tone, at)));
+
+/** Distribution of some times. */
+export function spread(times) {
+  const sorted = times.toSorted((a, b) => a - b);
   const at = (p) => round(percentile(sorted, p));
   return { count: sorted.length, p50: at(50), p95: at(95), min: round(sorted[0]), max: round(sorted.at(-1)) };
 }

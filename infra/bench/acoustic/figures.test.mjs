@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { delayOf, delays, gaps, percentile, report } from './figures.mjs';
+import { delayOf, delays, gaps, pairs, percentile, report } from './figures.mjs';
 
 const second = 1_800_000_000_000; // a whole second, modulo 5 it is 0
 
@@ -21,6 +21,17 @@ test('delays', () => {
   const tones = [0, 1, 2].map((tone) => ({ tone, at: second + 1000 * tone + 600 + tone }));
   assert.deepEqual(delays(tones), { count: 3, p50: 601, p95: 602, min: 600, max: 602 });
   assert.deepEqual(delays([]), { count: 0, p50: null, p95: null, min: null, max: null });
+});
+
+test('what is heard belongs to the last of its kind that was said before', () => {
+  const said = [0, 1, 2, 3, 4, 0].map((tone, i) => ({ tone, at: second + 1000 * i }));
+  const heard = [
+    { tone: 4, at: second + 150 }, // said before we began
+    { tone: 0, at: second + 200 },
+    { tone: 1, at: second + 2500 },
+    { tone: 0, at: second + 5300 },
+  ];
+  assert.deepEqual(pairs(said, heard), [200, 1500, 300]);
 });
 
 test('silence before the first sound is no gap, silence to the end is an open one', () => {

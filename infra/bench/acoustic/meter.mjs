@@ -31,9 +31,9 @@ const flags = [
 ];
 
 /** Starts the browser that the measurements use. */
-export function launch() {
+export function launch(more = []) {
   const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
-  return chromium.launch({ executablePath, headless: true, args: flags, ignoreDefaultArgs: ['--mute-audio'] });
+  return chromium.launch({ executablePath, headless: true, args: [...flags, ...more], ignoreDefaultArgs: ['--mute-audio'] });
 }
 
 /**
@@ -50,6 +50,13 @@ export async function measure(settings) {
 }
 
 async function run(browser, settings) {
+  const { heard, pressed, ended, tap, messages } = await listen(browser, settings);
+  const figures = report(heard, { pressed, ended, settleMs: 1000 * settings.settle });
+  return { ...figures, outputLatencyMs: Math.round(1000 * tap.outputLatency), messages: messages.slice(0, 20) };
+}
+
+/** Plays for some seconds and returns what was heard. */
+export async function listen(browser, settings) {
   // The tap's worklet comes from a blob, which the page's own policy forbids.
   const context = await browser.newContext({ bypassCSP: true });
   const page = await context.newPage();
@@ -66,20 +73,22 @@ async function run(browser, settings) {
   });
   page.on('console', (m) => ['error', 'warning'].includes(m.type()) && messages.push(m.text()));
   page.on('pageerror', (e) => messages.push(String(e)));
-  await page.addInitScript({ content: await readFile(new URL('tap.js', import.meta.url), 'utf8') });
+  for (const name of ['bursts.js', 'tap.js']) {
+    await page.addInitScript({ content: await readFile(new URL(name, import.meta.url), 'utf8') });
+  }
   await open(page, settings);
   const tap = await tapped;
   const pressed = Date.now();
   await press(page, settings);
   await Promise.all([sleep(1000 * settings.seconds), ...settings.faults.map((f) => strike(context, f))]);
-  const figures = report(heard, { pressed, ended: Date.now(), settleMs: 1000 * settings.settle });
-  return { ...figures, outputLatencyMs: Math.round(1000 * tap.outputLatency), messages: messages.slice(0, 20) };
+  return { heard, pressed, ended: Date.now(), tap, messages };
 }
 
 async function open(page, { url, player }) {
   if (player === 'page') {
     await page.goto(url);
-    await page.waitForSelector('#toggle:enabled');
+    // What is pressed before is only remembered: then the page's own loading counts too.
+    await page.waitForFunction(() => window.longwaveEngine === 'ready' || window.longwaveEngine === 'none');
     return;
   }
   const script = await readFile(require.resolve('hls.js/dist/hls.min.js'), 'utf8');
