@@ -289,7 +289,7 @@ func (d *Desk) admit(l *Lane, t token.Token, most int) error {
 		return err
 	}
 	if before != nil {
-		before.end(ErrClosed)
+		before.end(ErrTakenOver)
 		d.log.Info("seat taken over", "speaker", s.name, "remote", l.claim.Remote, "from", before.claim.Remote)
 	}
 	d.join(l, s)

@@ -29,6 +29,8 @@ var (
 	// ErrClosed means that the lane was closed from our side: the same token
 	// connected again, or the programme ended.
 	ErrClosed = errors.New("lane closed")
+	// ErrTakenOver is an [ErrClosed]: the same token connected again.
+	ErrTakenOver = fmt.Errorf("taken over by another connection: %w", ErrClosed)
 )
 
 // A Claim is what a transport knows of somebody who wants to speak.
@@ -117,6 +119,16 @@ func (g *Gate) Open(ctx context.Context, c Claim, f decode.Format) (*Lane, error
 		return nil, err
 	}
 	return g.open(ctx, c, t, f)
+}
+
+// Room tells whether the speaker of c would get a seat, without taking one: its error
+// wraps [ErrBusy], or is one of [Gate.Check].
+func (g *Gate) Room(c Claim) error {
+	c, t, err := g.know(c)
+	if err != nil {
+		return err
+	}
+	return g.programmes[c.Station].desk.room(t.ID, g.opt.Speakers)
 }
 
 // know checks c and completes it with what the token says.

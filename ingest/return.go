@@ -111,7 +111,7 @@ func (d *Desk) listen(t token.Token) *Return {
 	}
 	for id, e := range d.ears {
 		if e.seat == t.ID {
-			e.ret.close(ErrClosed)
+			e.ret.close(ErrTakenOver)
 			delete(d.ears, id)
 			d.mixer.RemoveReturn(id)
 			s.returns--

@@ -40,10 +40,10 @@ func (d *Desk) place(l *Lane, t token.Token, most int) (s *seat, before *Lane, e
 	if !d.closed.IsZero() {
 		return nil, nil, fmt.Errorf("the programme ends: %w", ErrClosed)
 	}
-	s = d.seats[l.seat]
-	if (s == nil || s.lane == nil) && d.connected() >= most {
-		return nil, nil, fmt.Errorf("%d speakers are connected: %w", most, ErrBusy)
+	if err := d.full(l.seat, most); err != nil {
+		return nil, nil, err
 	}
+	s = d.seats[l.seat]
 	d.count++
 	if s == nil {
 		s = d.newSeat(l.seat, t)
@@ -55,6 +55,21 @@ func (d *Desk) place(l *Lane, t token.Token, most int) (s *seat, before *Lane, e
 	l.id = fmt.Sprintf("%s#%d", l.seat, d.count)
 	s.token, s.name, s.lane, s.left = t, l.claim.Name, l, time.Time{}
 	return s, before, nil
+}
+
+// full says whether there is no place for the owner of a seat.
+func (d *Desk) full(id string, most int) error {
+	if s := d.seats[id]; (s == nil || s.lane == nil) && d.connected() >= most {
+		return fmt.Errorf("%d speakers are connected: %w", most, ErrBusy)
+	}
+	return nil
+}
+
+// room is full for those who do not have the desk's mutex.
+func (d *Desk) room(id string, most int) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.full(id, most)
 }
 
 // newSeat makes the seat of a newcomer.

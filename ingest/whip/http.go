@@ -106,6 +106,12 @@ func claim(r *http.Request, k kind) ingest.Claim {
 func (s *Server) post(w http.ResponseWriter, r *http.Request, k kind) {
 	c := claim(r, k)
 	t, ok := s.admit(w, r, c)
+	if ok && k == whip { // the seat is taken by the first packet, but a full house is told now
+		if err := s.gate.Room(c); err != nil {
+			s.refuse(w, r, c, err)
+			return
+		}
+	}
 	if !ok {
 		return
 	}

@@ -115,8 +115,10 @@ func (v *voice) observe(ctx context.Context, lane *ingest.PacketLane) {
 	case ctx.Err() != nil:
 	case errors.Is(lane.Err(), ingest.ErrRemoved):
 		v.end(resultRemoved)
-	default:
+	case errors.Is(lane.Err(), ingest.ErrTakenOver):
 		v.end(resultTakenOver)
+	default:
+		v.end(resultShutdown)
 	}
 }
 

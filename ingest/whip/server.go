@@ -16,9 +16,15 @@ import (
 	"longwave/ingest/token"
 )
 
+// An Admission answers before anything is opened.
+type Admission interface {
+	Check(ingest.Claim) (token.Token, error)
+	Room(ingest.Claim) error
+}
+
 // A Gate says who may speak and who may hear: *ingest.Gate.
 type Gate interface {
-	Check(ingest.Claim) (token.Token, error)
+	Admission
 	OpenPackets(context.Context, ingest.Claim) (*ingest.PacketLane, error)
 	OpenReturn(ingest.Claim) (*ingest.Return, error)
 }
@@ -148,17 +154,17 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // stop ends every session and closes the sockets behind them.
 func (s *Server) stop() {
 	s.mu.Lock()
+	defer s.mu.Unlock() // whoever waits for idle after another stop finds all counted
 	sessions := s.sessions
 	s.sessions = nil
-	s.mu.Unlock()
 	if sessions == nil {
 		return
 	}
-	for _, x := range sessions {
-		x.end(resultShutdown)
-	}
 	close(s.done)
 	s.idle.Go(func() {
+		for _, x := range sessions {
+			x.end(resultShutdown)
+		}
 		for _, x := range sessions {
 			<-x.closed
 		}

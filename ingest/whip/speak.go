@@ -45,8 +45,10 @@ func (x *session) speak(ctx context.Context) {
 	case ctx.Err() != nil:
 	case errors.Is(err, ingest.ErrRemoved):
 		x.end(resultRemoved)
-	case errors.Is(err, ingest.ErrClosed):
+	case errors.Is(err, ingest.ErrTakenOver):
 		x.end(resultTakenOver)
+	case errors.Is(err, ingest.ErrClosed):
+		x.end(resultShutdown)
 	default:
 		x.log().Error("return failed", "reason", err)
 		x.end(resultBroken)
