@@ -30,7 +30,7 @@ function voice(hz) {
     wav.writeInt16LE(x, 44 + i * 4);
     wav.writeInt16LE(x, 46 + i * 4);
   }
-  const path = join(here, '../node_modules/.cache/voice.wav');
+  const path = join(here, `../node_modules/.cache/voice-${hz}.wav`);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, wav);
   return path;
