@@ -60,7 +60,7 @@ type Connection struct {
 // audience (talkback). Nobody hears themselves, ever.
 type Desk struct {
 	mixer *mix.Mixer
-	feeds *feed.Metrics
+	feeds feed.Options
 	log   *slog.Logger
 
 	mu     sync.Mutex
@@ -77,7 +77,7 @@ type Desk struct {
 	news   news
 }
 
-func newDesk(m *mix.Mixer, feeds *feed.Metrics, log *slog.Logger) *Desk {
+func newDesk(m *mix.Mixer, feeds feed.Options, log *slog.Logger) *Desk {
 	return &Desk{
 		mixer: m, feeds: feeds, log: log, groups: map[string]*group{}, auto: true, open: true, seats: map[string]*seat{}, ears: map[string]*ear{},
 		cues: map[string][]string{}, talks: map[string][]string{}, news: news{changed: make(chan struct{})},

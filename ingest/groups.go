@@ -29,7 +29,7 @@ func (d *Desk) join(l *Lane, s *seat) {
 	g := d.groups[name]
 	if g == nil {
 		d.count++
-		g = &group{lane: fmt.Sprintf("group %s#%d", name, d.count), feed: feed.New(feed.Options{Metrics: d.feeds}), seats: map[string]string{}}
+		g = &group{lane: fmt.Sprintf("group %s#%d", name, d.count), feed: feed.New(d.feeds), seats: map[string]string{}}
 		d.groups[name] = g
 	}
 	g.seats[l.id] = s.id

@@ -21,9 +21,10 @@ import (
 type ProgrammeOptions struct {
 	Station  string
 	Clock    pcm.Clock
-	Start    pcm.Pos  // of the first frame
-	Hold     mix.Hold // nil: near-silence
-	Loudness float64  // of a conversation of live voices, in LUFS; 0: -18
+	Start    pcm.Pos      // of the first frame
+	Hold     mix.Hold     // nil: near-silence
+	Loudness float64      // of a conversation of live voices, in LUFS; 0: -18
+	Feeds    feed.Options // of groups; the metrics are the programme's
 	Log      *slog.Logger
 	Registry prometheus.Registerer // labelled with the station; nil: nothing is counted in public
 }
@@ -54,9 +55,10 @@ type Programme struct {
 
 // NewProgramme returns a programme that plays its hold until somebody speaks.
 func NewProgramme(opt ProgrammeOptions) *Programme {
+	opt.Feeds.Metrics = feed.NewMetrics(opt.Registry)
 	mixer := mix.NewMixer(mix.Options{Hold: opt.Hold, TargetLUFS: opt.Loudness, Metrics: opt.Registry})
 	return &Programme{
-		opt: opt, mixer: mixer, pos: opt.Start, desk: newDesk(mixer, feed.NewMetrics(opt.Registry), opt.Log),
+		opt: opt, mixer: mixer, pos: opt.Start, desk: newDesk(mixer, opt.Feeds, opt.Log),
 		buffers: jitter.NewMetrics(opt.Registry), late: newLateness(opt.Registry),
 		marks: make([]pcm.Mark, 0, 8), speaking: map[string]string{},
 	}

@@ -117,6 +117,8 @@ type StationConfig struct {
 	PullPrivate bool `yaml:"pull_private"`
 	// Loudness is how loud the conversation is made, in LUFS. Default -18.
 	Loudness float64 `yaml:"loudness"`
+	// Feeds says when another feed of a group is taken.
+	Feeds *FeedsConfig `yaml:"feeds"`
 }
 
 // LimitConfig bounds what outsiders can make us do.

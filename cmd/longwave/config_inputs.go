@@ -8,6 +8,9 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
+
+	"longwave/ingest/feed"
 )
 
 // RTCConfig is about browsers' microphones and OBS by WHIP: WebRTC.
@@ -45,6 +48,48 @@ type SRTConfig struct {
 	// PassphraseFile holds a passphrase of 10 to 79 characters that every sender must
 	// use. Default: none; the token in the stream id is asked for in any case.
 	PassphraseFile string `yaml:"passphrase_file"`
+}
+
+// FeedsConfig says when another feed of a group is taken.
+type FeedsConfig struct {
+	// Loss is for how long nothing but concealment may come. Default 500ms.
+	Loss time.Duration `yaml:"loss"`
+	// Silence is for how long a feed may be silent while another is not; 0 is for ever.
+	// Default 15s.
+	Silence time.Duration `yaml:"silence"`
+	// SilenceBelow is the loudness that counts as silence, in LUFS. Default -55.
+	SilenceBelow float64 `yaml:"silence_below"`
+	// Return is for how long the better feed must be well again. Default 5s.
+	Return time.Duration `yaml:"return"`
+}
+
+func defaultFeeds() *FeedsConfig {
+	return &FeedsConfig{Loss: feed.DefaultLoss, Silence: feed.DefaultSilence, SilenceBelow: feed.DefaultSilenceLUFS, Return: feed.DefaultHoldOff}
+}
+
+// UnmarshalYAML implements yaml.InterfaceUnmarshaler: what is not named has its default.
+func (f *FeedsConfig) UnmarshalYAML(read func(any) error) error {
+	type plain FeedsConfig
+	p := plain(*defaultFeeds())
+	err := read(&p)
+	*f = FeedsConfig(p)
+	return err
+}
+
+// options are the same for package feed, where zero is the default.
+func (f *FeedsConfig) options() feed.Options {
+	o := feed.Options{Loss: f.Loss, Silence: f.Silence, SilenceLUFS: f.SilenceBelow, HoldOff: f.Return}
+	if o.Silence == 0 {
+		o.Silence = -1
+	}
+	return o
+}
+
+func (f *FeedsConfig) check() error {
+	if f.Loss < 20*time.Millisecond || f.Silence < 0 || f.Return < 0 || f.SilenceBelow > -20 || f.SilenceBelow < -100 {
+		return errors.New("feeds: loss is at least 20ms, silence_below -100 to -20 LUFS, and no time is negative")
+	}
+	return nil
 }
 
 // inputs returns the keys of the ports and what they hold.
@@ -86,8 +131,11 @@ func (s *StationConfig) checkSound() error {
 	if s.Loudness < -31 || s.Loudness > -14 {
 		return fmt.Errorf("loudness %g: use -31 to -14 LUFS, most take -18, -16 or -23", s.Loudness)
 	}
-	if s.Pull == "" {
-		return nil
+	if s.Feeds == nil {
+		s.Feeds = defaultFeeds()
+	}
+	if err := s.Feeds.check(); err != nil || s.Pull == "" {
+		return err
 	}
 	u, err := url.Parse(s.Pull)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {

@@ -101,7 +101,7 @@ func (n *node) openStations(ctx context.Context) error {
 		}
 		s := &station{cfg: cfg}
 		s.programme = ingest.NewProgramme(ingest.ProgrammeOptions{
-			Station: cfg.Name, Clock: n.clock, Start: start, Hold: holds[i], Loudness: cfg.Loudness,
+			Station: cfg.Name, Clock: n.clock, Start: start, Hold: holds[i], Loudness: cfg.Loudness, Feeds: cfg.Feeds.options(),
 			Log: log, Registry: reg,
 		})
 		s.packager, err = packager.New(packager.Options{

@@ -103,7 +103,7 @@ func (e *evening) heard(n *systemtest.Node, from, to string) (who []string, leve
 	x = x[pcm.Channels*start : pcm.Channels*(start+end-first)]
 	levels = map[string]float64{}
 	for _, name := range slices.Sorted(maps.Keys(eveningVoices)) {
-		if levels[name] = math.Round(often(x, eveningVoices[name])); levels[name] > -35 {
+		if levels[name] = math.Round(often(x, eveningVoices[name])); levels[name] > -45 {
 			who = append(who, name)
 		}
 	}
