@@ -25,11 +25,11 @@ func (p *Packager) multivariants() []Object {
 			opus = append(opus, v)
 		}
 	}
-	objects := []Object{p.multivariant(EverybodyList, aac)}
-	if len(opus) > 0 {
-		objects = append(objects, p.multivariant(OpusList, append(opus, aac[0])))
+	asked := append(opus, aac[0])
+	if len(opus) == 0 { // the address stays, whatever a station's ladder becomes
+		asked = aac
 	}
-	return objects
+	return []Object{p.multivariant(EverybodyList, aac), p.multivariant(OpusList, asked)}
 }
 
 func (p *Packager) multivariant(name string, variants []hls.Variant) Object {
