@@ -45,6 +45,8 @@ var groups = []group{
 	{"low", "mouth to ear, live edge and memory with profile low", measureLow},
 	{"fast", "mouth to ear, live edge and memory with profile fast", measureFast},
 	{"studio", "a speaker's mouth to other ears, through the studio", measureStudio},
+	{"voices", "own voice in own return, and how loud two voices are", measureVoices},
+	{"network", "clocks that drift and packets that get lost", measureNetwork},
 }
 
 // A bench is one run.

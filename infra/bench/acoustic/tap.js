@@ -27,7 +27,7 @@
     }
     registerProcessor('ear', Ear);`;
 
-  /** Listens at what source makes in a context, which is heard as before where audible. */
+  /** Listens at the node that source makes in a context. audible: it has to reach the output by us. */
   globalThis.longwaveEar = async (source, audible) => {
     const context = new AudioContext({ sampleRate: 48000, latencyHint: 'interactive' });
     await context.audioWorklet.addModule(URL.createObjectURL(new Blob([worklet], { type: 'text/javascript' })));
