@@ -147,7 +147,7 @@ func (s *Server) Addr() net.Addr {
 // every source as if its client had said goodbye, waits for them, and returns nil.
 func (s *Server) Run(ctx context.Context) error {
 	if s.ln == nil {
-		if err := s.Listen(ctx); err != nil { //nolint:contextcheck // it waits for nothing
+		if err := s.Listen(ctx); err != nil {
 			return err
 		}
 	}
