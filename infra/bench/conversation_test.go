@@ -11,6 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"longwave/ingest/pcm"
+	"longwave/ingest/pcm/pcmtest"
+	"longwave/packager"
+	"longwave/packager/hls"
 )
 
 func TestParseScenes(t *testing.T) {
@@ -130,5 +133,89 @@ srt: {listen: "127.0.0.1:3"}
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestParseLateness(t *testing.T) {
+	const text = `# HELP longwave_programme_frame_lateness_seconds How long.
+longwave_programme_frame_lateness_seconds_bucket{station="talk",le="0.01"} 480
+longwave_programme_frame_lateness_seconds_bucket{station="talk",le="0.02"} 490
+longwave_programme_frame_lateness_seconds_bucket{station="talk",le="0.05"} 495
+longwave_programme_frame_lateness_seconds_bucket{station="talk",le="+Inf"} 500
+longwave_programme_frame_lateness_seconds_sum{station="talk"} 1.5
+`
+	got, err := parseLateness(text)
+	if want := (lateness{all: 500, late: 10}); err != nil || got != want {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+	if _, err := parseLateness("# nothing\n"); err == nil {
+		t.Error("nothing was taken for a histogram")
+	}
+}
+
+func TestLongestGap(t *testing.T) {
+	const length = uint64(packager.SegmentSamples)
+	start := time.Unix(1_800_000_000, 0)
+	segment := func(n int) hls.Segment {
+		at := start.Add(pcm.Duration(pcm.Pos(n) * packager.SegmentSamples))
+		return hls.Segment{PDT: at, Duration: 1920 * time.Millisecond}
+	}
+	marked := segment(1)
+	marked.Discontinuity = true
+	for name, tt := range map[string]struct {
+		list  []hls.Segment
+		times []uint64
+		want  float64
+	}{
+		"none":             {[]hls.Segment{segment(0), segment(1), segment(2)}, []uint64{7, 7 + length, 7 + 2*length}, 0},
+		"in the media":     {[]hls.Segment{segment(0), segment(1)}, []uint64{0, length + 960}, 20},
+		"a segment is not": {[]hls.Segment{segment(0), segment(2)}, []uint64{0, 2 * length}, 1920},
+		"marked":           {[]hls.Segment{segment(0), marked}, []uint64{0, length}, 1920},
+	} {
+		if got := longestGap(tt.list, tt.times); math.Abs(got-tt.want) > 1e-6 {
+			t.Errorf("%s: %v ms, want %v", name, got, tt.want)
+		}
+	}
+}
+
+func TestDecodeTime(t *testing.T) {
+	for _, tt := range []struct {
+		box  string
+		want uint64
+	}{
+		{"\x00\x00\x00\x14tfdt\x01\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x02", 1<<32 + 2},
+		{"\x00\x00\x00\x10tfdt\x00\x00\x00\x00\x00\x00\x00\x03moredata", 3},
+	} {
+		if got, err := decodeTime([]byte("moof" + tt.box)); err != nil || got != tt.want {
+			t.Errorf("%q: %d, %v, want %d", tt.box, got, err, tt.want)
+		}
+	}
+	if _, err := decodeTime([]byte("tfdt")); err == nil {
+		t.Error("half a box was read")
+	}
+}
+
+func TestFirstAt(t *testing.T) {
+	loud := func(v float64) bool { return v > 0.5 }
+	levels := slices.Concat(make([]float64, 30), []float64{1, 1, 1}, make([]float64, 7), slices.Repeat([]float64{1}, 40))
+	if got := firstAt(levels, loud); got != 400*time.Millisecond {
+		t.Errorf("it is loud from %v on, want 400ms", got)
+	}
+	if got := firstAt(levels[:50], loud); got >= 0 {
+		t.Errorf("100 ms were taken for sound, at %v", got)
+	}
+}
+
+func TestPresence(t *testing.T) {
+	x := pcmtest.Tone{Hz: otherHz, Amp: 0.5}.Make(pcm.Rate)
+	for i, level := range presence(x, otherHz) {
+		if math.Abs(level-0.5) > 0.01 {
+			t.Fatalf("level %d of the tone is %v, want 0.5", i, level)
+		}
+	}
+	for i, level := range presence(x, guestHz) {
+		if level > 0.05 {
+			t.Fatalf("level %d of another one is %v", i, level)
+		}
 	}
 }

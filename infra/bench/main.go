@@ -1,7 +1,7 @@
 // Command bench measures what Longwave promises, on the machine where it runs and
 // beside whatever else runs there:
 //
-//	bench                    everything, in about six minutes
+//	bench                    everything, in about ten minutes
 //	bench -only requests     a group, or several with commas
 //
 // Each group starts the real program, loads it with programs of its own in other
@@ -47,6 +47,8 @@ var groups = []group{
 	{"studio", "a speaker's mouth to other ears, through the studio", measureStudio},
 	{"voices", "own voice in own return, and how loud two voices are", measureVoices},
 	{"network", "clocks that drift and packets that get lost", measureNetwork},
+	{"eight", "8 speakers with returns, alone and beside CPU hogs", measureEight},
+	{"seat", "a speaker's browser is killed and comes back", measureSeat},
 }
 
 // A bench is one run.

@@ -164,7 +164,7 @@ func (b *bench) lossy(ctx context.Context, begin moment) error {
 func (b *bench) lossyLine(ctx context.Context, share float64) (lossFigures, whiptest.Counts, error) {
 	var f lossFigures
 	var c whiptest.Counts
-	ctx, s, err := b.openStage(ctx, nodeOptions{profile: "low", renditions: []string{"opus-48", "aac-96"}})
+	ctx, s, err := b.openStage(ctx, nodeOptions{profile: "low", renditions: []string{"opus-48", recorded}})
 	if err != nil {
 		return f, c, err
 	}
@@ -191,7 +191,7 @@ func (b *bench) lossyLine(ctx context.Context, share float64) (lossFigures, whip
 	relay.Set(whiptest.Line{Loss: share}, whiptest.Line{})
 	from := time.Now().Add(relaySettle)
 	before := relay.Counts()
-	r, err := s.record(ctx, "aac-96", from, from.Add(relayTime))
+	r, err := s.record(ctx, from, from.Add(relayTime))
 	if err != nil {
 		return f, c, err
 	}

@@ -150,15 +150,18 @@ func (r recording) span(from, to time.Time) []float32 {
 	return r.samples[at(from):at(to)]
 }
 
-// record fetches the segments of a rendition from a moment on until another, which it
-// waits for, and decodes them with ffmpeg.
-func (n *node) record(ctx context.Context, rendition string, from, to time.Time) (recording, error) {
+// recorded is the rendition that is judged.
+const recorded = "aac-96"
+
+// record fetches the segments from a moment on until another, which it waits for, and
+// decodes them with ffmpeg.
+func (n *node) record(ctx context.Context, from, to time.Time) (recording, error) {
 	var r recording
 	const late = 3 * time.Second // at most, until a segment is there
 	if err := pause(ctx, time.Until(to)+late); err != nil {
 		return r, err
 	}
-	m, err := n.playlist(ctx, rendition+"/live.m3u8")
+	m, err := n.playlist(ctx, recorded+"/live.m3u8")
 	if err != nil {
 		return r, err
 	}
@@ -172,7 +175,7 @@ func (n *node) record(ctx context.Context, rendition string, from, to time.Time)
 			r.start, uris = s.PDT, []string{s.Map.URI, s.URI}
 		}
 		for _, uri := range uris {
-			data, err := get(ctx, n.url(path.Join(rendition, uri)))
+			data, err := get(ctx, n.url(path.Join(recorded, uri)))
 			if err != nil {
 				return r, err
 			}
@@ -180,13 +183,13 @@ func (n *node) record(ctx context.Context, rendition string, from, to time.Time)
 		}
 	}
 	if r.start.IsZero() || r.start.After(from) {
-		return r, fmt.Errorf("%s has nothing of %s", rendition, from.Format(time.TimeOnly))
+		return r, fmt.Errorf("%s has nothing of %s", recorded, from.Format(time.TimeOnly))
 	}
 	cmd := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-f", "mp4", "-i", "pipe:0", "-f", "f32le", "-ar", "48000", "-ac", "2", "pipe:1")
 	cmd.Stdin = bytes.NewReader(file)
 	raw, err := cmd.Output()
 	if err != nil {
-		return r, fmt.Errorf("decode %s: %w", rendition, withOutput(err))
+		return r, fmt.Errorf("decode %s: %w", recorded, withOutput(err))
 	}
 	r.samples = pcmtest.Samples(raw)
 	return r, nil

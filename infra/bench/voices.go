@@ -25,8 +25,7 @@ const (
 	voicesTurn    = 4 * time.Second // each speaks so long, in turn
 	voicesTurns   = 8
 	voicesSettled = 10 * time.Second // from the first word until they are as loud as each other
-	voicesRung    = "aac-96"
-	ownHz         = 3003.0 // where nothing of the others' humming is, also when it is limited
+	ownHz         = 3003.0           // where nothing of the others' humming is, also when it is limited
 	ownSettle     = 3 * time.Second
 	ownTime       = 5 * time.Second
 )
@@ -70,7 +69,7 @@ func measureVoices(ctx context.Context, b *bench) error {
 		return errors.New("the speakers came too late: the machine is too busy")
 	}
 	end := start.Add(voicesTurns * voicesTurn)
-	r, err := s.record(ctx, voicesRung, start, end)
+	r, err := s.record(ctx, start, end)
 	if err != nil {
 		return err
 	}
@@ -149,7 +148,7 @@ func (b *bench) reportVoices(ctx context.Context, begin moment, r recording, sta
 	}
 	b.add(begin, figure{
 		Name: "two voices 20 dB apart, after 10 s", Value: round(math.Abs(heard[0].integrated-heard[1].integrated), 1), Unit: "LU", Target: new(3.0), Steady: true,
-		Notes: fmt.Sprintf("%.1f and %.1f LUFS in %s, by ffmpeg's ebur128", heard[0].integrated, heard[1].integrated, voicesRung),
+		Notes: fmt.Sprintf("%.1f and %.1f LUFS in %s, by ffmpeg's ebur128", heard[0].integrated, heard[1].integrated, recorded),
 	})
 	b.add(begin, figure{
 		Name: "the programme's distance from -18 LUFS", Value: round(math.Abs(heard[2].integrated+18), 1), Unit: "LU", Target: new(1.0), Steady: true,
@@ -157,7 +156,7 @@ func (b *bench) reportVoices(ctx context.Context, begin moment, r recording, sta
 	})
 	b.add(begin, figure{
 		Name: "true peak of the programme", Value: heard[3].peak, Unit: "dBTP", Target: new(-1.0), Steady: true,
-		Notes: "all of it, decoded from " + voicesRung,
+		Notes: "all of it, decoded from " + recorded,
 	})
 	return nil
 }
