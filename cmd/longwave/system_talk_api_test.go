@@ -169,10 +169,10 @@ type stream struct {
 	events []event
 }
 
-// follow opens the event stream of a station with a token.
-func follow(n *systemtest.Node, station, token string) *stream {
+// follow opens the event stream of the station talk with a token.
+func follow(n *systemtest.Node, token string) *stream {
 	n.T().Helper()
-	req, err := http.NewRequestWithContext(n.T().Context(), http.MethodGet, n.URL+"/api/v1/stations/"+station+"/events", nil)
+	req, err := http.NewRequestWithContext(n.T().Context(), http.MethodGet, n.URL+"/api/v1/stations/talk/events", nil)
 	if err != nil {
 		n.T().Fatal(err)
 	}
@@ -370,7 +370,7 @@ func TestStudioEvents(t *testing.T) {
 	awaitReady(n)
 	d := hostDesk(n, "talk")
 	guest, other := d.link("Guest"), d.link("Other")
-	host, mine, others := follow(n, "talk", d.token), follow(n, "talk", guest.Token), follow(n, "talk", other.Token)
+	host, mine, others := follow(n, d.token), follow(n, guest.Token), follow(n, other.Token)
 	for who, s := range map[string]*stream{"the host": host, "a guest": mine, "another guest": others} {
 		n.Await(who+" to be told how things stand", func() bool { return s.count("state", `"phase":"auto"`) > 0 })
 		n.Await(who+" to be told of levels", func() bool { return s.count("levels") > 2 })
