@@ -3,7 +3,10 @@
 // own who hears the return, and a listener at the station's page. One JSON object on
 // standard output:
 //
-//   node studio.mjs '{"mouth":"http://…/studio/talk#…","ear":"http://…/studio/talk#…","listen":"http://…/talk/","seconds":20,"settle":8}'
+//   node studio.mjs '{"mouth":"http://…/studio/talk#…","ear":"http://…/studio/talk#…","listen":"http://…/talk/","alone":14,"seconds":14,"settle":8}'
+//
+// For alone seconds there are only the two, and the return is measured; then the listener
+// comes for some seconds. The first of both, settle, are left out.
 //
 // The microphone is a file, whose bursts count from when the browser captured them;
 // what devices add at both ends is not in it, but for the output's own buffer.
@@ -97,7 +100,7 @@ export async function takeOnAir(studio, many) {
   throw new Error(`fewer than ${many} speakers came`);
 }
 
-/** How long a page's receiver holds sound back, in ms a sample, since it began. */
+/** How long a page's receiver has held sound back, in ms a sample on the average. */
 const held = (page) =>
   page.evaluate(async () => {
     const [delay, count] = [[], []];
@@ -133,16 +136,17 @@ async function main() {
     });
     await Promise.all([enter(mouth), enter(ear)]);
     await takeOnAir(settings.mouth, 2);
-    await sleep(2000);
+    const came = Date.now();
+    await sleep(1000 * settings.alone);
+    const holds = await held(ear);
     const air = await listen(other, { url: settings.listen, seconds: settings.seconds, player: 'page', faults: [] });
-    const from = air.pressed + 1000 * settings.settle;
-    const after = (list) => list.filter(({ type, at }) => (type ?? 'tone') === 'tone' && at >= from);
+    const within = (list, from, to) => list.filter(({ type, at }) => type === 'tone' && at >= from && at < to);
+    const settled = (from) => from + 1000 * settings.settle;
     const result = {
-      bursts: { said: said.length, returned: heard.length, aired: air.heard.filter(({ type }) => type === 'tone').length },
-      returnMs: spread(pairs(said, after(heard))),
-      airMs: spread(pairs(said, after(air.heard))),
+      returnMs: spread(pairs(said, within(heard, settled(came), air.pressed))),
+      airMs: spread(pairs(said, within(air.heard, settled(air.pressed), air.ended))),
       captureMs: spread(said.map(({ at, told }) => told - at)),
-      heldMs: await held(ear),
+      heldMs: holds,
       messages: [...trouble, ...air.messages].slice(0, 20),
     };
     console.log(JSON.stringify(result));
