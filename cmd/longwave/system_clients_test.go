@@ -13,7 +13,6 @@ import (
 // its own is what the station's store holds: the tone, all of it, once, without a
 // jump. They send side by side, as their sound takes its time anyway.
 func TestBroadcasters(t *testing.T) {
-	t.Parallel()
 	const length = 30 * time.Second
 	clients := []struct{ client, codec string }{ // who takes long to start goes first
 		{icecasttest.Liquidsoap, icecasttest.Opus},

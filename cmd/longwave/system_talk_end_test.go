@@ -81,7 +81,6 @@ func TestEndOfATalk(t *testing.T) {
 // speaker talks by WebRTC. The output has no hole: every segment and part, in order and
 // in time with its number.
 func TestHogs(t *testing.T) {
-	t.Parallel()
 	config, _ := conversation(t, "talk")
 	n := systemtest.Start(t, systemtest.Options{Config: config})
 	ledger := &systemtest.Ledger{}
