@@ -27,7 +27,7 @@ func conversation(t *testing.T, stations ...string) (config string, in entry) {
 			t.Fatal(err)
 		}
 	}
-	return quietHold(t, stations...) + fmt.Sprintf("rtc: {listen: %q}\nrtmp: {listen: %q}\nsrt: {listen: %q}\n", in.rtc, in.rtmp, in.srt), in
+	return quietHold(t, stations...) + fmt.Sprintf("log: {level: debug}\nrtc: {listen: %q}\nrtmp: {listen: %q}\nsrt: {listen: %q}\n", in.rtc, in.rtmp, in.srt), in
 }
 
 // A desk is a host at work on a station of a node: the API with a host's token.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -228,13 +229,17 @@ func (n *Node) Secret(s string) string {
 	return s
 }
 
+// printedToken is a token as the program prints it for the operator: 27 to 48 bytes
+// in base64url.
+var printedToken = regexp.MustCompile(`[\w-]{36,64}`)
+
 // close ends the program and looks over what it wrote.
 func (n *Node) close() {
 	if n.cmd != nil && !n.Ended() {
 		n.Kill()
 	}
 	log := n.Log()
-	for _, s := range n.secrets {
+	for _, s := range append(n.secrets, printedToken.FindAllString(n.Output(), -1)...) {
 		if strings.Contains(log, s) {
 			n.t.Errorf("the log shows the secret %q", s)
 		}
