@@ -176,6 +176,18 @@ func (s *Show) Do(ctx context.Context, d Deed) (Record, error) {
 	return r, nil
 }
 
+// Keep waits until what the desk has now is kept, as [Show.Do] does: a speaker who was
+// muted is muted after a restart, too.
+func (s *Show) Keep(ctx context.Context) {
+	s.tick()
+	s.mu.Lock()
+	mine, wait := s.count, s.running && s.trouble.IsZero()
+	s.mu.Unlock()
+	if wait {
+		s.await(ctx, mine)
+	}
+}
+
 // await waits until this many deeds are kept.
 func (s *Show) await(ctx context.Context, mine uint64) {
 	late := time.After(ackTime)

@@ -41,6 +41,7 @@ func (c *call) patchSpeaker() (answer, error) {
 	if err := c.setSpeaker(id, body); err != nil {
 		return answer{}, err
 	}
+	c.station.Show.Keep(c.r.Context())
 	for _, s := range c.station.Desk.Speakers() {
 		if s.Seat == id {
 			return answer{http.StatusOK, viewSpeaker(s)}, nil
@@ -82,6 +83,7 @@ func (c *call) deleteSpeaker() (answer, error) {
 	if err := c.station.Desk.Remove(id); err != nil {
 		return answer{}, noSeat(id)
 	}
+	c.station.Show.Keep(c.r.Context())
 	c.log("speaker removed", "seat", id)
 	return answer{status: http.StatusNoContent}, nil
 }
