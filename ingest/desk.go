@@ -63,12 +63,12 @@ type Desk struct {
 	feeds feed.Options
 	log   *slog.Logger
 
-	mu     sync.Mutex
-	auto   bool
-	open   bool
-	seats  map[string]*seat
-	old    []*Lane // without a seat, still being played
-	count  int     // lanes so far
+	mu    sync.Mutex
+	auto  bool
+	open  bool
+	seats map[string]*seat
+	parting
+	count  int // lanes so far
 	closed time.Time
 	ears   map[string]*ear
 	groups map[string]*group
@@ -244,6 +244,7 @@ func (d *Desk) Remove(id string) error {
 				e.ret.close(ErrRemoved)
 			}
 		}
+		d.dropHandovers(id, ErrRemoved)
 		d.event(EventRemoved, id, s.name)
 		delete(d.seats, id)
 		delete(d.cues, id)
@@ -289,8 +290,7 @@ func (d *Desk) admit(l *Lane, t token.Token, most int) error {
 		return err
 	}
 	if before != nil {
-		before.end(ErrTakenOver)
-		d.log.Info("seat taken over", "speaker", s.name, "remote", l.claim.Remote, "from", before.claim.Remote)
+		d.handOver(l.seat, before, l)
 	}
 	d.join(l, s)
 	d.log.Info("lane opened", "speaker", s.name, "transport", l.claim.Transport, "remote", l.claim.Remote, "on_air", s.onAir)

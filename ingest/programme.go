@@ -76,6 +76,7 @@ func (p *Programme) Next(ctx context.Context) (pcm.Frame, error) {
 		return pcm.Frame{}, io.EOF
 	}
 	p.late.Observe(pcm.Duration(p.opt.Clock.Now() - end).Seconds())
+	p.desk.finishHandovers()
 	report := p.mixer.Mix(p.frame[:], p.pos)
 	f := pcm.Frame{Pos: p.pos, Samples: p.frame[:], Marks: p.mark(report)}
 	p.pos = end

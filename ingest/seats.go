@@ -50,7 +50,6 @@ func (d *Desk) place(l *Lane, t token.Token, most int) (s *seat, before *Lane, e
 	}
 	if before = s.lane; before != nil {
 		d.remember(s, before)
-		d.old = append(d.old, before)
 	}
 	l.id = fmt.Sprintf("%s#%d", l.seat, d.count)
 	s.token, s.name, s.lane, s.left = t, l.claim.Name, l, time.Time{}
@@ -213,6 +212,7 @@ func (d *Desk) close() {
 		return
 	}
 	d.closed = time.Now()
+	d.dropHandovers("", ErrClosed)
 	for _, s := range d.seats {
 		if s.lane != nil {
 			s.lane.end(ErrClosed)

@@ -1,0 +1,71 @@
+package ingest
+
+import (
+	"slices"
+	"time"
+
+	"longwave/ingest/jitter"
+)
+
+// handoverTime bounds for how long both connections of a token are taken.
+const handoverTime = 3 * time.Second
+
+// A handover is a seat on its way from one connection to the next: the old one is heard
+// until the new one has enough to begin, and then one fades out as the other fades in.
+type handover struct {
+	seat     string
+	old, new *Lane
+	began    time.Time
+}
+
+// parting are the lanes without a seat.
+type parting struct {
+	old       []*Lane // that are still played
+	handovers []handover
+}
+
+// handOver begins a handover. The desk's mutex is held, as below.
+func (d *Desk) handOver(seat string, old, next *Lane) {
+	d.log.Info("seat taken over", "speaker", next.claim.Name, "remote", next.claim.Remote, "from", old.claim.Remote)
+	d.old = append(d.old, old)
+	d.handovers = append(d.handovers, handover{seat, old, next, time.Now()})
+}
+
+// finishHandovers is called before each frame and ends what can be.
+func (d *Desk) finishHandovers() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.handovers) == 0 {
+		return
+	}
+	d.handovers = slices.DeleteFunc(d.handovers, func(h handover) bool {
+		switch {
+		case h.new.begins():
+			d.old = slices.DeleteFunc(d.old, func(l *Lane) bool { return l == h.old })
+			h.old.end(ErrTakenOver)
+			d.remove(h.old) // fades out with the frame in which the new one fades in
+		case h.new.ctx.Err() != nil || time.Since(h.began) > handoverTime:
+			h.old.end(ErrTakenOver) // what it holds is still played
+		case !h.old.played():
+			return false
+		}
+		return true
+	})
+}
+
+// dropHandovers ends the old connections of a seat, or of all ("").
+func (d *Desk) dropHandovers(seat string, why error) {
+	d.handovers = slices.DeleteFunc(d.handovers, func(h handover) bool {
+		if seat != "" && h.seat != seat {
+			return false
+		}
+		h.old.end(why)
+		return true
+	})
+}
+
+// begins reports that the lane is heard, or will be in the next frame.
+func (l *Lane) begins() bool {
+	s := l.sound.State()
+	return s.Phase == jitter.Playing || l.stream != nil && s.Phase == jitter.Filling && s.Level >= s.Target
+}
