@@ -209,8 +209,8 @@ func (d *Desk) SetMute(id string, muted bool) error {
 	return d.change(id, func(s *seat) {
 		for _, p := range d.peers(s) {
 			p.muted = muted
-			if p.lane != nil {
-				d.mixer.SetMute(d.lane(p), muted)
+			for _, lane := range d.lanes(p) {
+				d.mixer.SetMute(lane, muted)
 			}
 		}
 	})
@@ -224,27 +224,23 @@ func (d *Desk) SetGain(id string, db float64) error {
 	return d.change(id, func(s *seat) {
 		for _, p := range d.peers(s) {
 			p.gainDB = db
-			if p.lane != nil {
-				d.mixer.SetGain(d.lane(p), db)
+			for _, lane := range d.lanes(p) {
+				d.mixer.SetGain(lane, db)
 			}
 		}
 	})
 }
 
-// Remove ends a speaker's connection and gives up their place: when they come again
-// they wait in the green room.
+// Remove ends a speaker's connection at once, with all that it holds, and gives up their
+// place: when they come again they wait in the green room.
 func (d *Desk) Remove(id string) error {
 	return d.change(id, func(s *seat) {
-		if s.lane != nil {
-			s.lane.end(ErrRemoved)
-			d.old = append(d.old, s.lane)
-		}
+		d.silence(s, ErrRemoved)
 		for _, e := range d.ears {
 			if e.seat == id {
 				e.ret.close(ErrRemoved)
 			}
 		}
-		d.dropHandovers(id, ErrRemoved)
 		d.event(EventRemoved, id, s.name)
 		delete(d.seats, id)
 		delete(d.cues, id)

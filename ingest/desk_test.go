@@ -175,6 +175,67 @@ func TestPlaceIsKept(t *testing.T) {
 	})
 }
 
+// TestHandover: while a seat goes from one connection to the next, the host's hand is on
+// both; the others hear it all the time and its owner never; connections that come one
+// after the other do not pile up; and who is removed is silent at once.
+func TestHandover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, 0)
+		host := d.programme.Desk()
+		listener, c := d.claim("Bert"), d.claim("Anna")
+		c.Transport = "icecast" // with 1.5 s ahead, so there is a while of both
+		d.hear(100 * time.Millisecond)
+		first := say(d.open(c), tones["Anna"], time.Minute)
+		own, other := d.ear(c), d.ear(listener)
+		d.hear(3 * time.Second)
+		second := say(d.open(c), tones["Anna"], time.Minute)
+		d.hear(200 * time.Millisecond)
+		if err := host.SetMute(d.seat("Anna"), true); err != nil {
+			t.Fatal(err)
+		}
+		if got := names(d.hear(400 * time.Millisecond)[pcm.FrameLen*5:]); len(got) > 0 {
+			t.Errorf("muted in the middle of a handover: the audience hears %v", got)
+		}
+		if err := host.SetMute(d.seat("Anna"), false); err != nil {
+			t.Fatal(err)
+		}
+		d.hear(200 * time.Millisecond)
+		third := say(d.open(c), tones["Anna"], time.Minute)
+		d.hear(100 * time.Millisecond)
+		select {
+		case err := <-first:
+			if !errors.Is(err, ingest.ErrTakenOver) {
+				t.Errorf("the first connection got %v", err)
+			}
+		default:
+			t.Error("the first connection goes on although two came after it")
+		}
+		d.hear(3 * time.Second)
+		if err := <-second; !errors.Is(err, ingest.ErrTakenOver) {
+			t.Errorf("the second connection got %v", err)
+		}
+		if err := host.Remove(d.seat("Anna")); err != nil {
+			t.Fatal(err)
+		}
+		d.hear(60 * time.Millisecond)
+		if got := names(d.hear(200 * time.Millisecond)); len(got) > 0 {
+			t.Errorf("removed, the audience hears %v", got)
+		}
+		if err := <-third; !errors.Is(err, ingest.ErrRemoved) {
+			t.Errorf("the removed connection got %v", err)
+		}
+		if got := names(own()); len(got) > 0 {
+			t.Errorf("in their own return: %v", got)
+		}
+		heard := other()
+		handover := heard[pcm.Rate*2*305/100 : pcm.Rate*2*315/100] // begun at 3 s, muted at 3.2
+		if got := names(handover); !slices.Equal(got, []string{"Anna"}) {
+			t.Errorf("in the middle of a handover another one hears %v", got)
+		}
+		d.hear(2 * time.Second)
+	})
+}
+
 // TestRestore: after a restart everybody has the place that they had.
 func TestRestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

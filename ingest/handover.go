@@ -24,8 +24,10 @@ type parting struct {
 	handovers []handover
 }
 
-// handOver begins a handover. The desk's mutex is held, as below.
+// handOver begins a handover; one that the seat has already ends, so that connections
+// that come one after the other do not pile up. The desk's mutex is held, as below.
 func (d *Desk) handOver(seat string, old, next *Lane) {
+	d.dropHandovers(seat, ErrTakenOver)
 	d.log.Info("seat taken over", "speaker", next.claim.Name, "remote", next.claim.Remote, "from", old.claim.Remote)
 	d.old = append(d.old, old)
 	d.handovers = append(d.handovers, handover{seat, old, next, time.Now()})
@@ -62,6 +64,38 @@ func (d *Desk) dropHandovers(seat string, why error) {
 		h.old.end(why)
 		return true
 	})
+}
+
+// lanes returns the mixer's lanes that carry a seat: the one of its connection, and what
+// is still played of those before.
+func (d *Desk) lanes(s *seat) []string {
+	var ids []string
+	if s.lane != nil {
+		ids = append(ids, d.lane(s))
+	}
+	for _, l := range d.old {
+		if l.seat == s.id && l.group == "" {
+			ids = append(ids, l.id)
+		}
+	}
+	return ids
+}
+
+// silence ends all lanes of a seat and takes them off the mixer: nothing that they hold
+// is played any more.
+func (d *Desk) silence(s *seat, why error) {
+	d.dropHandovers(s.id, why)
+	d.old = slices.DeleteFunc(d.old, func(l *Lane) bool {
+		if l.seat != s.id {
+			return false
+		}
+		d.remove(l)
+		return true
+	})
+	if s.lane != nil {
+		s.lane.end(why)
+		d.remove(s.lane)
+	}
 }
 
 // begins reports that the lane is heard, or will be in the next frame.

@@ -145,19 +145,20 @@ func (d *Desk) deafen(id string) {
 // route tells the mixer who is on air and who hears whom. The desk's mutex is held.
 func (d *Desk) route() {
 	for id, s := range d.seats {
-		if s.lane != nil {
-			d.mixer.SetOnAir(d.lane(s), s.onAir && len(d.talks[id]) == 0)
+		for _, lane := range d.lanes(s) {
+			d.mixer.SetOnAir(lane, s.onAir && len(d.talks[id]) == 0)
 		}
 	}
 	for id, e := range d.ears {
 		var lanes, talk []string
 		for from, s := range d.seats {
-			if s.lane == nil || !d.hears(e.seat, from) {
+			if !d.hears(e.seat, from) {
 				continue
 			}
-			lanes = append(lanes, d.lane(s))
+			own := d.lanes(s)
+			lanes = append(lanes, own...)
 			if len(d.talks[from]) > 0 { // then they talk to this one, above all others
-				talk = append(talk, d.lane(s))
+				talk = append(talk, own...)
 			}
 		}
 		d.mixer.Route(id, lanes, talk...)
