@@ -38,8 +38,7 @@ var (
 
 // manifest is dist/manifest.json.
 type manifest struct {
-	Sources string            `json:"sources"` // hash of all that dist/ was built from
-	Files   map[string]string `json:"files"`   // page.js: page-1A2B3C4D.js
+	Files map[string]string `json:"files"` // page.js: page-1A2B3C4D.js
 }
 
 func mustJSON[T any](fs embed.FS, name string) T {

@@ -3,11 +3,8 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -111,35 +108,6 @@ func TestStringsAreComplete(t *testing.T) {
 		if _, ok := words["en"][m[1]+m[2]]; !ok {
 			t.Errorf("the page asks for the words %q, which en.json lacks", m[1]+m[2])
 		}
-	}
-}
-
-// dist/ was built from the sources that are here. That a build gives the very
-// bytes of dist/ is shown by `npm run check`, which needs node.
-func TestDistIsUpToDate(t *testing.T) {
-	files := []string{"package-lock.json", "tools/build.mjs", "tools/bundle.mjs"}
-	for _, dir := range []string{"src", "strings"} {
-		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() {
-				files = append(files, filepath.ToSlash(path))
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	slices.Sort(files)
-	all := sha256.New()
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(all, "%x  %s\n", sha256.Sum256(data), f)
-	}
-	if got := hex.EncodeToString(all.Sum(nil)); got != built.Sources {
-		t.Error("dist/ was built from other sources: run `npm run build` in origin/web and commit dist/")
 	}
 }
 

@@ -63,8 +63,7 @@ var (
 
 // manifest is dist/manifest.json, which the build wrote about itself.
 type manifest struct {
-	Sources string            `json:"sources"` // hash of all that dist/ was built from
-	Files   map[string]string `json:"files"`   // page.js: page-1A2B3C4D.js
+	Files map[string]string `json:"files"` // page.js: page-1A2B3C4D.js
 }
 
 func mustManifest() (m manifest) {

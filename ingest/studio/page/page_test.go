@@ -3,15 +3,11 @@ package page
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -155,34 +151,5 @@ func TestStringsAreComplete(t *testing.T) {
 		if en[key] == "" {
 			t.Errorf("de.json has %q, en.json does not", key)
 		}
-	}
-}
-
-// dist/ was built from the sources that are here. That a build gives the very
-// bytes of dist/ is shown by `npm run check`, which needs node.
-func TestDistIsUpToDate(t *testing.T) {
-	names := []string{"package-lock.json", "tools/build.mjs", "tools/bundle.mjs"}
-	for _, dir := range []string{"src", "strings"} {
-		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() {
-				names = append(names, filepath.ToSlash(path))
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	slices.Sort(names)
-	all := sha256.New()
-	for _, f := range names {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(all, "%x  %s\n", sha256.Sum256(data), f)
-	}
-	if got := hex.EncodeToString(all.Sum(nil)); got != built.Sources {
-		t.Error("dist/ was built from other sources: run `npm run build` in ingest/studio/page and commit dist/")
 	}
 }

@@ -1,22 +1,19 @@
-// Runs the tests: those of the pure parts, bundled for node, then those that need
-// a browser and a studio.
+// Runs the tests of the page in whose folder it runs: those of the pure parts, bundled
+// for node, then those that need a browser.
 //
-//   node tools/test.mjs            all
-//   node tools/test.mjs unit       only the pure parts
-//   node tools/test.mjs browser    only the browser
+//   npm test                 all
+//   npm test -- unit         only the pure parts
+//   npm test -- browser      only the browser
 import { spawnSync } from 'node:child_process';
 import { readdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+import { join } from 'node:path';
+import { esbuild, root } from './page.mjs';
 
 async function unit() {
   const out = join(root, 'node_modules/.cache/longwave-tests');
   await rm(out, { recursive: true, force: true });
   const names = (await readdir(join(root, 'test'))).filter((f) => f.endsWith('.test.ts'));
-  await build({
+  await esbuild.build({
     entryPoints: names.map((f) => join(root, 'test', f)),
     outdir: out,
     outExtension: { '.js': '.mjs' },

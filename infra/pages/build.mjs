@@ -1,18 +1,18 @@
-// Builds dist/ from src/, strings/ and the pinned packages. The same inputs give
-// the same bytes: names carry the hash of the content, nothing carries a time.
+// Builds the dist/ of the page in whose folder it runs, from its src/, its strings/
+// and its pinned packages, as its tools/bundle.mjs says. The same inputs give the same
+// bytes: names carry the hash of the content, nothing carries a time.
 //
-//   node tools/build.mjs           writes dist/
-//   node tools/build.mjs --check   exits 1 when dist/ is not what a build gives
+//   npm run build                  writes dist/
+//   npm run build -- --check       exits 1 when dist/ is not what a build gives
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
-import { options } from './bundle.mjs';
+import { esbuild, root } from './page.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const { options } = await import(pathToFileURL(join(root, 'tools/bundle.mjs')));
 const dist = join(root, 'dist');
 const sha256 = (data) => createHash('sha256').update(data).digest('hex');
 
@@ -25,9 +25,9 @@ async function walk(dir) {
     .sort();
 }
 
-/** The hash of everything that goes into dist/. web_test.go computes the same. */
+/** The hash of everything that goes into dist/: pages_test.go computes the same. */
 async function sourcesHash() {
-  const files = ['package-lock.json', 'tools/build.mjs', 'tools/bundle.mjs'];
+  const files = [relative(root, fileURLToPath(import.meta.url)), 'package-lock.json', 'tools/bundle.mjs'];
   for (const dir of ['src', 'strings']) {
     for (const f of await walk(join(root, dir))) files.push(`${dir}/${f}`);
   }
@@ -56,18 +56,21 @@ async function licences(names) {
   return parts.join(`\n${'-'.repeat(72)}\n\n`);
 }
 
-/** Builds into out and returns the sizes of what was made. */
+/** Builds into out. */
 async function make(out) {
   await mkdir(join(out, 'a'), { recursive: true });
-  const result = await build({ ...options(root), outdir: join(out, 'a') });
+  const result = await esbuild.build({ ...options(root), outdir: join(out, 'a') });
   const files = {};
   for (const path of Object.keys(result.metafile.outputs)) {
     const name = basename(path);
     files[name.replace(/-[0-9A-Za-z]+(?=\.[a-z]+$)/, '')] = name;
   }
-  const text = await licences(packages(result.metafile));
-  files['licences.txt'] = `licences-${sha256(text).slice(0, 8).toUpperCase()}.txt`;
-  await writeFile(join(out, 'a', files['licences.txt']), text);
+  const foreign = packages(result.metafile);
+  if (foreign.length > 0) {
+    const text = await licences(foreign);
+    files['licences.txt'] = `licences-${sha256(text).slice(0, 8).toUpperCase()}.txt`;
+    await writeFile(join(out, 'a', files['licences.txt']), text);
+  }
   const sorted = Object.fromEntries(Object.entries(files).sort());
   const manifest = { sources: await sourcesHash(), files: sorted };
   await writeFile(join(out, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -93,7 +96,7 @@ async function differences(a, b) {
 }
 
 if (process.argv.includes('--check')) {
-  const out = await mkdtemp(join(tmpdir(), 'longwave-web-'));
+  const out = await mkdtemp(join(tmpdir(), 'longwave-page-'));
   await make(out);
   const bad = await differences(dist, out);
   await rm(out, { recursive: true });
@@ -104,7 +107,7 @@ if (process.argv.includes('--check')) {
   console.log('dist/ is what a build gives');
 } else {
   // dist/ stays as it is when a build fails: the Go program embeds it.
-  const out = await mkdtemp(join(tmpdir(), 'longwave-web-'));
+  const out = await mkdtemp(join(tmpdir(), 'longwave-page-'));
   await make(out);
   await rm(dist, { recursive: true, force: true });
   await cp(out, dist, { recursive: true });
