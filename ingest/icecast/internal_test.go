@@ -3,12 +3,9 @@ package icecast
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -81,23 +78,11 @@ func TestText(t *testing.T) {
 		{"Gr\xfc\xdfe", "", "Grüße"},
 		{"Gr\xfc\xdfe", "Latin1", "Grüße"},
 		{"Grüße", "utf-8", "Grüße"},
-		{" a\r\nb\t\x1b[0m ", "", "a  b [0m"},
-		{strings.Repeat("ü", 400), "", strings.Repeat("ü", 250)},
-		{"\u202eevil", "", "evil"},
+		{"Gr\xc3\xbc", "ISO-8859-1", "GrÃ¼"},
+		{" a\r\nb ", "", "a  b"},
 	} {
 		if got := text(c.in, c.charset); got != c.want {
 			t.Errorf("text(%q, %q) = %q, want %q", c.in, c.charset, got, c.want)
 		}
 	}
-}
-
-func FuzzText(f *testing.F) {
-	f.Add("Gr\xfc\xdfe", "iso-8859-1")
-	f.Add(strings.Repeat("\xf0\x9f\x8e\xb5", 200), "")
-	f.Fuzz(func(t *testing.T, s, charset string) {
-		got := text(s, charset)
-		if !utf8.ValidString(got) || len(got) > maxTitle || strings.ContainsFunc(got, unicode.IsControl) {
-			t.Errorf("text(%q, %q) = %q", s, charset, got)
-		}
-	})
 }

@@ -3,14 +3,10 @@ package icecast
 import (
 	"net/http"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"longwave/ingest"
+	"longwave/ingest/titles"
 )
-
-// maxTitle bounds a title, in bytes.
-const maxTitle = 500
 
 // metadata handles a title update: mode=updinfo, mount=/ice/{station}, and song,
 // or artist and title, in charset.
@@ -48,42 +44,7 @@ func (s *Server) metadata(w http.ResponseWriter, r *http.Request) {
 func text(s, charset string) string {
 	switch strings.ReplaceAll(strings.ToLower(charset), "-", "") {
 	case "iso88591", "latin1", "windows1252":
-		return clean(latin1(s))
+		s = titles.Latin1(s)
 	}
-	if !utf8.ValidString(s) {
-		s = latin1(s)
-	}
-	return clean(s)
-}
-
-func latin1(s string) string {
-	r := make([]rune, len(s))
-	for i := range len(s) {
-		r[i] = rune(s[i])
-	}
-	return string(r)
-}
-
-// clean makes s fit for a page and a log: one line, printable, bounded.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == utf8.RuneError:
-			return -1
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(s)
-	if len(s) <= maxTitle {
-		return s
-	}
-	cut := maxTitle
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut]
+	return titles.Clean(s)
 }

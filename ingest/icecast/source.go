@@ -14,6 +14,7 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode"
+	"longwave/ingest/titles"
 )
 
 // source handles PUT and SOURCE: it lasts as long as the client sends.
@@ -53,7 +54,7 @@ func claim(r *http.Request) ingest.Claim {
 	}
 	return ingest.Claim{
 		Station: chi.URLParam(r, "station"), Token: credentials(r),
-		Transport: "icecast", Remote: r.RemoteAddr, Name: clean(name),
+		Transport: "icecast", Remote: r.RemoteAddr, Name: titles.Clean(name),
 	}
 }
 

@@ -6,17 +6,12 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"longwave/ingest/titles"
 )
 
-const (
-	// maxTitle bounds a title, in bytes.
-	maxTitle = 500
-	// mostBetween bounds the bytes of sound between two blocks of metadata.
-	mostBetween = 1 << 20
-)
+// mostBetween bounds the bytes of sound between two blocks of metadata.
+const mostBetween = 1 << 20
 
 // icyHeader asks for titles between the sound. Liquidsoap knows it in this spelling
 // alone, which is not the one that net/http gives to headers.
@@ -82,42 +77,8 @@ func streamTitle(block []byte) (string, bool) {
 		return "", false
 	}
 	if s, _, ok := bytes.Cut(rest, []byte("';")); ok {
-		return text(s), true
+		return titles.Clean(string(s)), true
 	}
 	s, ok := bytes.CutSuffix(rest, []byte("'"))
-	return text(s), ok
-}
-
-// text returns s as clean UTF-8. It is Latin-1 where it cannot be UTF-8.
-func text(s []byte) string {
-	if utf8.Valid(s) {
-		return clean(string(s))
-	}
-	r := make([]rune, len(s))
-	for i, c := range s {
-		r[i] = rune(c)
-	}
-	return clean(string(r))
-}
-
-// clean makes s fit for a page and a log: one line, printable, bounded.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case r == utf8.RuneError, !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(s)
-	if len(s) <= maxTitle {
-		return s
-	}
-	cut := maxTitle
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return strings.TrimSpace(s[:cut])
+	return titles.Clean(string(s)), ok
 }

@@ -27,6 +27,7 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode"
+	"longwave/ingest/titles"
 )
 
 func TestPublic(t *testing.T) {
@@ -451,7 +452,7 @@ func FuzzICY(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, every int) {
 		h := http.Header{"Icy-Metaint": {strconv.Itoa(every)}}
 		r, err := newICY(bytes.NewReader(b), h, func(s string) {
-			if !utf8.ValidString(s) || len(s) > maxTitle || strings.ContainsAny(s, "\x00\n\r") {
+			if !utf8.ValidString(s) || len(s) > titles.Most || strings.ContainsAny(s, "\x00\n\r") {
 				t.Errorf("title %q", s)
 			}
 		})

@@ -3,15 +3,14 @@ package rtmp
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/bluenviron/gortmplib/pkg/amf0"
 	"github.com/bluenviron/gortmplib/pkg/message"
 
 	"longwave/ingest/decode"
 	"longwave/ingest/pcm"
+	"longwave/ingest/titles"
 	"longwave/ingest/units"
 )
 
@@ -122,9 +121,6 @@ func (s *source) put(at time.Duration, unit []byte) error {
 	return s.wire.within(s.o.Silence)
 }
 
-// mostTitle bounds a title, in characters.
-const mostTitle = 200
-
 // titleOf returns the title in a metadata message, or nothing.
 func titleOf(d amf0.Data) string {
 	for _, v := range d {
@@ -136,26 +132,8 @@ func titleOf(d amf0.Data) string {
 			o = amf0.Object(v)
 		}
 		if t, ok := o.GetString("title"); ok {
-			return clean(t)
+			return titles.Clean(t)
 		}
 	}
 	return ""
-}
-
-// clean makes a line of text that may be shown.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar {
-			return ' '
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(s)
-	n := 0
-	for i := range s {
-		if n++; n > mostTitle {
-			return s[:i]
-		}
-	}
-	return s
 }

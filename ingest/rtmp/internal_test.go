@@ -20,6 +20,7 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode"
+	"longwave/ingest/titles"
 	"longwave/ingest/token"
 )
 
@@ -160,7 +161,7 @@ func FuzzText(f *testing.F) {
 	f.Add("\xff\xfe" + strings.Repeat("é", 300))
 	f.Fuzz(func(t *testing.T, s string) {
 		got := titleOf(amf0.Data{"onMetaData", amf0.ECMAArray{{Key: "title", Value: s}}})
-		if !utf8.ValidString(got) || utf8.RuneCountInString(got) > mostTitle || strings.ContainsAny(got, "\x00\r\n\x1b\x7f") {
+		if !utf8.ValidString(got) || len(got) > titles.Most || strings.ContainsAny(got, "\x00\r\n\x1b\x7f") {
 			t.Errorf("%q became %q", s, got)
 		}
 	})

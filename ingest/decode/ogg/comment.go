@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"longwave/ingest/titles"
 )
 
 var errComments = errors.New("ogg: comment header cut short")
@@ -46,11 +48,11 @@ func cutString(b []byte) (s, rest []byte, ok bool) {
 }
 
 // Title returns how a station names what plays: "ARTIST - TITLE", or one of
-// them when there is no other; empty when there is neither.
+// them when there is no other; empty when there is neither. It is clean.
 func Title(tags map[string]string) string {
-	artist, title := strings.TrimSpace(tags["ARTIST"]), strings.TrimSpace(tags["TITLE"])
+	artist, title := titles.Clean(tags["ARTIST"]), titles.Clean(tags["TITLE"])
 	if artist == "" || title == "" {
 		return artist + title
 	}
-	return artist + " - " + title
+	return titles.Clean(artist + " - " + title)
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"longwave/ingest/titles"
 )
 
 // page writes a page of packets, whole unless flags say that the last one goes on.
@@ -204,6 +206,8 @@ func FuzzComments(f *testing.F) {
 		if err != nil && tags != nil {
 			t.Error("comments with an error")
 		}
-		_ = Title(tags)
+		if title := Title(tags); len(title) > titles.Most {
+			t.Errorf("a title of %d bytes", len(title))
+		}
 	})
 }
