@@ -43,6 +43,7 @@ type air struct {
 	begun  bool
 	first  bool // the last frame was the first
 	open   bool // the programme's fader
+	empty  bool // nobody was heard in the frame before
 	live   bool
 	since  pcm.Pos
 	stage  DeadAir
@@ -70,6 +71,7 @@ func (a *air) step(s sight, pos pcm.Pos) {
 	a.open = s.open
 	a.energy[a.at] = s.energy
 	a.at = (a.at + 1) % momentary
+	a.empty = a.absent > 0
 	a.absent++
 	if s.heard {
 		a.absent = 0

@@ -60,13 +60,14 @@ func (b *bed) mix(bus []float32, pos pcm.Pos, a *air) {
 	}
 }
 
-// fade is the programme's fader. A programme begins where it is.
+// fade is the programme's fader. A programme begins where it is, and with nobody there to
+// fade out it closes at once: who comes on air by then is not for the audience.
 func (b *bed) fade(bus []float32, a *air) {
 	to, step := crossLen, 1
 	if !a.open {
 		to, step = 0, -1
 	}
-	if a.first {
+	if a.first || !a.open && a.empty {
 		b.lanes = to
 	}
 	switch {

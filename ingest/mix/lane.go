@@ -53,9 +53,10 @@ type lane struct {
 	// Of the goroutine that mixes.
 	voice   *voice // nil: the sound is left as it is
 	leaving bool
-	gain    ramp // fader and mute
-	join    ramp // after silence
-	air     ramp // 1 in the programme
+	gain    ramp    // fader and mute
+	join    ramp    // after silence
+	air     ramp    // 1 in the programme
+	part    float32 // what air goes to with this frame
 	last    pcm.Fill
 	said    said
 	out     [pcm.FrameLen]float32 // the last frame after the fader, for the returns
@@ -142,12 +143,12 @@ func (l *lane) step(pos pcm.Pos) {
 		l.join.to(1)
 	}
 	l.last = fill
-	want, share := l.wanted(), l.share()
+	want := l.wanted()
 	l.gain.to(want)
-	l.air.to(share)
+	l.air.to(l.part)
 	if fill == pcm.Silent {
 		l.gain.jump(want)
-		l.air.jump(share)
+		l.air.jump(l.part)
 	}
 	l.level(out, pos)
 	if fill != pcm.Silent {

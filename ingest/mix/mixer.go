@@ -147,6 +147,11 @@ func (m *Mixer) Mix(dst []float32, pos pcm.Pos) Report {
 		m.out.meter.Reset()
 	}
 	due := pos + Latency // what goes into the limiter now is heard then
+	// First who is on air, then the programme's fader: whoever closes it and takes somebody
+	// on air after that, as when the doors open, lets none of them through.
+	for _, l := range m.active {
+		l.part = l.share()
+	}
 	open := !m.closed.Load()
 	t := m.sum(dst, due, open)
 	for _, s := range m.seen.sends {

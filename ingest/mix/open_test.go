@@ -46,6 +46,41 @@ func TestOpen(t *testing.T) {
 	wantNoClick(t, d.out, 0.2*0.131+0.2*0.0393)
 }
 
+// A busybody does something while the mixer pulls its frame.
+type busybody struct {
+	speaker
+	do func()
+}
+
+func (b *busybody) Pull(dst []float32) pcm.Fill {
+	b.do()
+	return b.speaker.Pull(dst)
+}
+
+// TestClosedThenOnAir: who is taken on air after the programme was closed is not heard,
+// at whatever moment of a frame that happens.
+func TestClosedThenOnAir(t *testing.T) {
+	d := newDesk(mix.Options{Hold: steady{pcmtest.Tone{Hz: 300, Amp: 0.2}}})
+	frames := 0
+	d.Add("a", &busybody{do: func() {
+		if frames++; frames == 10 {
+			d.SetOpen(false)
+			d.SetOnAir("b", true)
+		}
+	}}, mix.LaneOptions{OffAir: true})
+	d.Add("b", &speaker{tone: pcmtest.Tone{Hz: 1000, Amp: 0.2}}, mix.LaneOptions{OffAir: true})
+	for range 20 {
+		if r := d.run(1); r.OnAir != pcm.OnAirHold {
+			t.Fatalf("in frame %d: %+v", frames, r)
+		}
+	}
+	wantAmp(t, d.last(15), 1000, 0)
+	d.SetOpen(true)
+	if r := d.run(1); r.OnAir != pcm.OnAirLive {
+		t.Errorf("opened: %+v", r)
+	}
+}
+
 // TestClosedForNobody: without a hold a closed programme is near-silence.
 func TestClosedForNobody(t *testing.T) {
 	d := newDesk(mix.Options{})
