@@ -14,8 +14,9 @@ const (
 	OpusList      = "opus"
 )
 
-// multivariants returns the lists of the station's renditions.
-func (p *Packager) multivariants() []Object {
+// multivariants returns the lists of the station's renditions: for the origin, whose
+// media playlists have parts, or for a store, whose are plain.
+func (p *Packager) multivariants(plain bool) []Object {
 	var aac, opus []hls.Variant
 	for _, w := range p.windows {
 		v := p.variant(w)
@@ -29,12 +30,39 @@ func (p *Packager) multivariants() []Object {
 	if len(opus) == 0 { // the address stays, whatever a station's ladder becomes
 		asked = aac
 	}
-	return []Object{p.multivariant(EverybodyList, aac), p.multivariant(OpusList, asked)}
+	ways := p.pathways(plain)
+	return []Object{p.multivariant(EverybodyList, aac, ways), p.multivariant(OpusList, asked, ways)}
 }
 
-func (p *Packager) multivariant(name string, variants []hls.Variant) Object {
+// multivariant writes every variant on every pathway, one pathway after the other.
+// A player without content steering takes variants of equal attributes for copies of
+// each other, and begins with those of the first pathway (rfc8216bis section 7.4).
+func (p *Packager) multivariant(name string, variants []hls.Variant, ways []Pathway) Object {
 	m := hls.Multivariant{Version: 6, IndependentSegments: true, Variants: variants}
+	if len(ways) > 0 {
+		m.Steering = p.steering(ways)
+		m.Variants = make([]hls.Variant, 0, len(ways)*len(variants))
+	}
+	for _, w := range ways {
+		for _, v := range variants {
+			v.PathwayID = w.ID
+			v.URI = w.URL + "/" + p.opt.Station + "/" + v.URI
+			m.Variants = append(m.Variants, v)
+		}
+	}
 	return Object{Key: Key{Station: p.opt.Station, Kind: Multivariant, Name: name}, Data: m.Append(nil)}
+}
+
+// steering is there when there is a choice, or when it was asked for.
+func (p *Packager) steering(ways []Pathway) hls.ContentSteering {
+	uri := p.opt.Steering
+	if uri == "" {
+		if len(ways) < 2 {
+			return hls.ContentSteering{}
+		}
+		uri = SteeringFile
+	}
+	return hls.ContentSteering{ServerURI: uri, PathwayID: ways[0].ID}
 }
 
 func (p *Packager) variant(w *window) hls.Variant {
@@ -51,12 +79,18 @@ func (p *Packager) variant(w *window) hls.Variant {
 // putMultivariants puts the lists into the live window and, where they stand there
 // already, into the stores.
 func (p *Packager) putMultivariants(ctx context.Context) {
-	for _, o := range p.multivariants() {
+	for _, o := range p.multivariants(false) {
 		p.putLive(ctx, o)
-		for _, s := range p.outlets {
-			if s.opened {
-				s.send(o)
-			}
+	}
+	for _, s := range p.outlets {
+		if s.opened {
+			p.sendMultivariants(s)
 		}
+	}
+}
+
+func (p *Packager) sendMultivariants(s *shop) {
+	for _, o := range p.multivariants(true) {
+		s.send(o)
 	}
 }

@@ -25,6 +25,12 @@ type Options struct {
 	Live Sink
 	// Outlets lead to the stores; there may be none.
 	Outlets []Outlet
+	// Pathways are the ways to listeners, the preferred of each kind first. Without any
+	// of a kind, the multivariant playlists of that kind have relative URIs.
+	Pathways []Pathway
+	// Steering is the SERVER-URI of the steering manifest (rfc8216bis section 4.4.6.6).
+	// Default: [SteeringFile] where there is a choice of pathways, otherwise none.
+	Steering string
 	// Past reads what an earlier run kept; nil when there is no store.
 	Past Reader
 	// Now is the programme's time, for measuring how late the live edge is.
@@ -66,6 +72,9 @@ func New(opt Options) (*Packager, error) {
 	}
 	if !slices.ContainsFunc(opt.Ladder, func(r Rung) bool { return r.Codec == "aac" }) {
 		return nil, errors.New("the ladder has no AAC rendition: many players know nothing else")
+	}
+	if err := errors.Join(CheckPathways(opt.Pathways), checkSteering(opt.Steering)); err != nil {
+		return nil, err
 	}
 	p := &Packager{opt: opt, metrics: newMetrics(opt.Registry, opt.Ladder), tape: newTape(opt.Start - SegmentSamples), rates: rates{}}
 	for _, rung := range opt.Ladder {

@@ -53,9 +53,7 @@ func (p *Packager) acknowledge(s *shop, a Ack) {
 		s.has[i] = true
 		if !s.opened && allTrue(s.has) {
 			s.opened = true
-			for _, o := range p.multivariants() {
-				s.send(o)
-			}
+			p.sendMultivariants(s)
 		}
 	}
 }
