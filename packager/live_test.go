@@ -17,6 +17,7 @@ import (
 	"longwave/ingest/pcm"
 	"longwave/ingest/pcm/pcmtest"
 	"longwave/packager"
+	"longwave/packager/cmaf"
 	"longwave/packager/hls"
 	"longwave/packager/hls/hlstest"
 )
@@ -113,6 +114,11 @@ func checkRendition(t *testing.T, sink *sinkLog, rung string) {
 				break
 			}
 			parts = append(parts, data)
+		}
+		for _, data := range append(parts, sink.objects[prefix+s.URI]) {
+			if tag, ok := cmaf.TagOf(data); !ok || tag != cmaf.StationTag("talk") {
+				t.Errorf("%s/%s: station tag %x, %v", rung, s.URI, tag, ok)
+			}
 		}
 		report(t, rung+"/"+s.URI, track.Segment(s, sink.objects[prefix+s.URI], parts))
 	}

@@ -78,7 +78,7 @@ func New(opt Options) (*Packager, error) {
 	}
 	p := &Packager{opt: opt, metrics: newMetrics(opt.Registry, opt.Ladder), tape: newTape(opt.Start - SegmentSamples), rates: rates{}}
 	for _, rung := range opt.Ladder {
-		r, err := newRendition(rung, opt.Profile, opt.Start)
+		r, err := newRendition(opt.Station, rung, opt.Profile, opt.Start)
 		if err != nil {
 			return nil, err
 		}

@@ -21,7 +21,8 @@ import (
 type rendition struct {
 	rung   Rung
 	format encode.Format
-	parts  int // in a segment
+	parts  int    // in a segment
+	tag    uint32 // of the station
 	init   []byte
 	hash   string // of init
 
@@ -53,8 +54,8 @@ type chunk struct {
 	newestAU pcm.Pos
 }
 
-// newRendition returns a rendition whose first segment begins at pos.
-func newRendition(r Rung, p Profile, pos pcm.Pos) (*rendition, error) {
+// newRendition returns a rendition of a station whose first segment begins at pos.
+func newRendition(station string, r Rung, p Profile, pos pcm.Pos) (*rendition, error) {
 	cur, format, err := r.newCoder()
 	if err != nil {
 		return nil, fmt.Errorf("rendition %s: %w", r.Name, err)
@@ -68,7 +69,7 @@ func newRendition(r Rung, p Profile, pos pcm.Pos) (*rendition, error) {
 		return nil, fmt.Errorf("rendition %s: %w", r.Name, err)
 	}
 	return &rendition{
-		rung: r, format: format, parts: p.Parts(), init: init, hash: cmaf.Hash(init),
+		rung: r, format: format, parts: p.Parts(), tag: cmaf.StationTag(station), init: init, hash: cmaf.Hash(init),
 		cur: cur, idle: idle, next: pos - pcm.Pos(format.PreRoll)*format.FrameSamples, bound: pos,
 		out: output{au: pos, sizes: make([]uint32, 0, SegmentSamples/format.FrameSamples)},
 	}, nil
@@ -159,6 +160,7 @@ func (r *rendition) cut(start, length pcm.Pos) chunk {
 		Sizes:    r.out.sizes,
 		Data:     r.out.data,
 		First:    part == 0,
+		Tag:      r.tag,
 	}.Append(r.out.segment)
 	c := chunk{msn: msn, part: part, samples: r.out.au - start, newestAU: r.out.au, data: bytes.Clone(r.out.segment[from:])}
 	r.out.sizes, r.out.data = r.out.sizes[:0], r.out.data[:0]

@@ -126,7 +126,7 @@ func (p *Packager) readPast(ctx context.Context, w *window) map[int64]string {
 // segment: so the same access units fit everywhere.
 func (p *Packager) fill(w *window) ([]byte, error) {
 	start := p.opt.Start
-	r, err := newRendition(w.rend.rung, p.opt.Profile, start)
+	r, err := newRendition(p.opt.Station, w.rend.rung, p.opt.Profile, start)
 	if err != nil {
 		return nil, err
 	}

@@ -107,6 +107,44 @@ func BenchmarkPart(b *testing.B) {
 	}
 }
 
+func TestTag(t *testing.T) {
+	talk := cmaf.StationTag("talk")
+	first := cmaf.Part{Pos: pos, Sizes: []uint32{1}, Data: []byte{0}, First: true, Tag: talk}.Append(nil)
+	later := cmaf.Part{Pos: pos, Sizes: []uint32{1}, Data: []byte{0}, Tag: cmaf.StationTag("news")}.Append(nil)
+	for name, w := range map[string]struct {
+		data  []byte
+		tag   uint32
+		ok    bool
+		media bool
+	}{
+		"first part":       {first, talk, true, true},
+		"later part":       {later, cmaf.StationTag("news"), true, true},
+		"segment":          {append(bytes.Clone(first), later...), talk, true, true},
+		"HTML":             {[]byte("<!doctype html><title>Just a moment</title>"), 0, false, false},
+		"nothing":          {nil, 0, false, false},
+		"cut off":          {first[:70], 0, false, false},
+		"a box too long":   {append([]byte{0xff}, later[1:]...), 0, false, false},
+		"somebody else's":  {bytes.ReplaceAll(later, []byte("lwst"), []byte("    ")), 0, false, true},
+		"without free box": {bytes.ReplaceAll(later, []byte("free"), []byte("uuid")), 0, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tag, ok := cmaf.TagOf(w.data)
+			if tag != w.tag || ok != w.ok || cmaf.IsMedia(w.data) != w.media {
+				t.Errorf("tag %x, %v, media %v; want %x, %v, %v", tag, ok, cmaf.IsMedia(w.data), w.tag, w.ok, w.media)
+			}
+		})
+	}
+}
+
+func FuzzTag(f *testing.F) {
+	f.Add(cmaf.Part{Pos: pos, Sizes: []uint32{1}, Data: []byte{0}, First: true}.Append(nil))
+	f.Add([]byte("\x00\x00\x00\x08moof"))
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		cmaf.TagOf(b)
+		cmaf.IsMedia(b)
+	})
+}
+
 func TestMove(t *testing.T) {
 	segment := func(at pcm.Pos, seq uint32) []byte {
 		a := cmaf.Part{Sequence: seq, Pos: at, Sizes: []uint32{3, 1}, Data: []byte("abcd"), First: true}

@@ -18,6 +18,7 @@ type Part struct {
 	Duration uint32   // of each access unit, in samples
 	Sizes    []uint32 // of the access units, in bytes
 	Data     []byte   // the access units, end to end
+	Tag      uint32   // whose sound it is: see [StationTag]
 	First    bool     // of its segment: styp and prft stand before it
 }
 
@@ -28,12 +29,13 @@ const (
 	tfdtSize  = fullBox + 8
 	trunSize  = fullBox + 8 // and 4 a sample
 	boxHeader = 8
-	headSize  = boxHeader + mfhdSize + boxHeader + tfhdSize + tfdtSize + trunSize
+	tagSize   = boxHeader + 8
+	headSize  = boxHeader + mfhdSize + boxHeader + tfhdSize + tfdtSize + trunSize + tagSize
 	tfhdFlags = 0x020008 // default-base-is-moof, default sample duration (section 8.8.7)
 	trunFlags = 0x000201 // data offset, sample sizes (section 8.8.8)
 )
 
-// Append appends the part to dst: 100 bytes and 4 for each access unit more than
+// Append appends the part to dst: 116 bytes and 4 for each access unit more than
 // its data, and 56 more before the first of a segment. It allocates only what dst
 // lacks.
 func (p Part) Append(dst []byte) []byte {
@@ -47,7 +49,7 @@ func (p Part) Append(dst []byte) []byte {
 	dst = appendBox(dst, moof, "moof")
 	dst = appendFull(dst, mfhdSize, "mfhd", 0, 0)
 	dst = be.AppendUint32(dst, p.Sequence)
-	dst = appendBox(dst, moof-boxHeader-mfhdSize, "traf")
+	dst = appendBox(dst, moof-boxHeader-mfhdSize-tagSize, "traf")
 	dst = appendFull(dst, tfhdSize, "tfhd", 0, tfhdFlags)
 	dst = be.AppendUint32(dst, trackID)
 	dst = be.AppendUint32(dst, p.Duration)
@@ -59,6 +61,7 @@ func (p Part) Append(dst []byte) []byte {
 	for _, n := range p.Sizes {
 		dst = be.AppendUint32(dst, n)
 	}
+	dst = appendTag(dst, p.Tag)
 	dst = appendBox(dst, boxHeader+len(p.Data), "mdat")
 	return append(dst, p.Data...)
 }
