@@ -89,6 +89,23 @@ func TestRedundantPacketsFillLosses(t *testing.T) {
 	}
 }
 
+// TestPadding: what has nothing in it is not bad, and the packet after it, which brings
+// the one before it once more, is not taken for a copy of it.
+func TestPadding(t *testing.T) {
+	for _, pt := range []uint8{63, 111} {
+		x := newIn()
+		x.send(t, 63, 10, red(said("10")))
+		x.send(t, pt, 11, nil)
+		if x.bad.level != mostBad {
+			t.Errorf("payload type %d: padding is bad", pt)
+		}
+		x.send(t, 63, 12, red(said("10"), said("12")))
+		if diff := cmp.Diff([]string{"10", "12"}, x.payloads); diff != "" {
+			t.Errorf("payload type %d: %s", pt, diff)
+		}
+	}
+}
+
 func TestSplitRED(t *testing.T) {
 	for _, c := range []struct {
 		what string
