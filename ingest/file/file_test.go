@@ -19,6 +19,7 @@ import (
 	"longwave/ingest/decode/decodetest"
 	"longwave/ingest/decode/sandbox"
 	"longwave/ingest/file"
+	"longwave/ingest/ingesttest"
 	"longwave/ingest/pcm"
 )
 
@@ -180,7 +181,7 @@ func TestDecoderKilled(t *testing.T) {
 	t.Parallel()
 	const length = 6 * time.Second
 	d := newDoor()
-	log := &lockedBuffer{}
+	log := &ingesttest.Log{}
 	d.path.live = true
 	name := tone(t, length, "killed.wav")
 	p, err := file.New(d, file.Options{Station: "talk", Path: name, Log: slog.New(slog.NewTextHandler(log, nil))})
@@ -212,23 +213,6 @@ func killDecoderOf(t *testing.T, name string) {
 		}
 	}
 	t.Fatal("no decoder is running")
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func TestStdin(t *testing.T) {

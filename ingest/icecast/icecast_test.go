@@ -1,7 +1,6 @@
 package icecast_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -23,6 +22,7 @@ import (
 	"longwave/ingest/decode/sandbox"
 	"longwave/ingest/icecast"
 	"longwave/ingest/icecast/icecasttest"
+	"longwave/ingest/ingesttest"
 	"longwave/ingest/pcm"
 	tokens "longwave/ingest/token"
 )
@@ -131,31 +131,14 @@ func (p *path) out(b []float32) error {
 type station struct {
 	*door
 	url     string
-	log     *lockedBuffer
+	log     *ingesttest.Log
 	reg     *prometheus.Registry
 	icecast *icecast.Server
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 func newStation(t *testing.T, o icecast.Options) *station {
 	t.Helper()
-	s := &station{door: newDoor(), log: &lockedBuffer{}, reg: prometheus.NewRegistry()}
+	s := &station{door: newDoor(), log: &ingesttest.Log{}, reg: prometheus.NewRegistry()}
 	o.Log = slog.New(slog.NewTextHandler(s.log, nil))
 	o.Registry = s.reg
 	s.icecast = icecast.New(s.door, o)

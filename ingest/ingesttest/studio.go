@@ -5,7 +5,6 @@
 package ingesttest
 
 import (
-	"bytes"
 	"log/slog"
 	"slices"
 	"strings"
@@ -35,7 +34,7 @@ type Studio struct {
 
 	t      testing.TB
 	signer *token.Signer
-	log    lockedBuffer
+	log    Log
 
 	mu      sync.Mutex
 	heard   []float32
@@ -187,21 +186,4 @@ func CheckTone(t testing.TB, s *Studio, lasts, slack time.Duration) {
 	if t.Failed() {
 		t.Logf("heard %v; log:\n%s", r, s.Log())
 	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -1,7 +1,6 @@
 package pull_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 	"longwave/ingest"
 	"longwave/ingest/decode"
 	"longwave/ingest/decode/decodetest"
+	"longwave/ingest/ingesttest"
 	"longwave/ingest/pull"
 )
 
@@ -64,24 +63,6 @@ func TestClosed(t *testing.T) {
 type opener func() (*path, error)
 
 func (o opener) Open(context.Context, ingest.Claim, decode.Format) (*path, error) { return o() }
-
-// A lockedBuffer is a log.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // TestBad: whatever the other side does it is counted, told once without secrets, and
 // tried again.
@@ -150,7 +131,7 @@ func TestBad(t *testing.T) {
 			u := strings.Replace(raw(t, c.answer), "http://", "http://user:secret@", 1) + "/a?key=secret"
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			r, log := prometheus.NewRegistry(), &lockedBuffer{}
+			r, log := prometheus.NewRegistry(), &ingesttest.Log{}
 			p, err := pull.New(&door{}, pull.Options{
 				Station: "talk", URL: u, AllowPrivate: loopback, Silence: 300 * time.Millisecond, Registry: r,
 				Log: slog.New(slog.NewTextHandler(log, nil)),
