@@ -65,13 +65,13 @@ func (k *killing) round() {
 	if k.rounds++; k.rounds%2 == 0 {
 		k.awaitTone()
 	}
-	time.Sleep(k.within(100*time.Millisecond, 4*time.Second))
+	time.Sleep(k.within(100*time.Millisecond, 4*time.Second)) // any moment: no event may choose it
 	k.node.Kill()
 	k.look("disk after a kill")
 	if k.between != nil {
 		k.between()
 	}
-	time.Sleep(k.within(0, 2500*time.Millisecond))
+	time.Sleep(k.within(0, 2500*time.Millisecond)) // it is away for up to a segment and more
 	k.lanes = k.node.Count("lane opened")
 	k.node.Start()
 }

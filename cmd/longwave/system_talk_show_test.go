@@ -118,7 +118,7 @@ func TestShowSurvives(t *testing.T) {
 	anna, bert, carl, gone := d.link("Anna"), d.link("Bert"), d.link("Carl"), d.link("Gone")
 	d.do("DELETE", "/links/"+gone.ID, nil, nil)
 	n.Kill()
-	time.Sleep(time.Until(start.Add(-2 * time.Second))) // the doors should have opened a second ago
+	time.Sleep(time.Until(start.Add(-2 * time.Second))) // it is dead while the doors should open, a second before
 	n.Start()
 	awaitReady(n)
 	n.Await("the doors to open", func() bool { s := d.look(); return s.Phase == "doors" && s.Broadcast.ID == announced.ID })
