@@ -71,8 +71,23 @@ func (c *call) setSpeaker(id string, body speakerBody) error {
 		}
 		return err
 	}
-	c.log("speaker changed", append(attrs, "seat", id)...)
+	attrs = append(attrs, "speaker", c.speaker(id), "seat", id)
+	if body.Muted == nil && body.OnAir == nil {
+		c.station.faders.move(id, c.now, func() { c.log("speaker changed", attrs...) })
+		return nil
+	}
+	c.log("speaker changed", attrs...)
 	return nil
+}
+
+// speaker returns the name of whoever has a seat.
+func (c *call) speaker(id string) string {
+	for _, s := range c.station.Desk.Speakers() {
+		if s.Seat == id {
+			return s.Name
+		}
+	}
+	return ""
 }
 
 func (c *call) deleteSpeaker() (answer, error) {
@@ -80,11 +95,12 @@ func (c *call) deleteSpeaker() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	name := c.speaker(id)
 	if err := c.station.Desk.Remove(id); err != nil {
 		return answer{}, noSeat(id)
 	}
 	c.station.Show.Keep(c.r.Context())
-	c.log("speaker removed", "seat", id)
+	c.log("speaker removed", "speaker", name, "seat", id)
 	return answer{status: http.StatusNoContent}, nil
 }
 
@@ -131,7 +147,11 @@ func (c *call) putTalkback() (answer, error) {
 		return answer{}, notJoined(err)
 	}
 	_, to := c.station.ears(c.token.ID)
-	c.log("talkback", "all", body.All, "seats", len(to))
+	names := make([]string, len(to))
+	for i, id := range to {
+		names[i] = c.speaker(id)
+	}
+	c.log("talkback", "all", body.All, "to", names)
 	return answer{http.StatusOK, seatsView{to}}, nil
 }
 

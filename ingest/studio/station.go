@@ -65,10 +65,13 @@ type station struct {
 	talks   map[string]talk
 	alarms  []Alarm
 	streams int
+	faders  faders
 
 	// Of the goroutine that watches.
-	seen     struct{ desk, show int64 } // news of theirs
-	hears    string
+	seen struct {
+		desk, show int64 // news of theirs
+		hears      string
+	}
 	silences map[string]*silence
 }
 
@@ -83,6 +86,7 @@ func newStation(s Station) *station {
 
 // run watches until ctx ends.
 func (s *station) run(ctx context.Context) {
+	defer func() { s.faders.rest(time.Now().Add(faderRests)) }()
 	ticker := time.NewTicker(levelsEvery)
 	defer ticker.Stop()
 	for n := 0; ; {
@@ -95,6 +99,7 @@ func (s *station) run(ctx context.Context) {
 		case <-ticker.C:
 			if n++; n%alarmsEvery == 0 {
 				s.watchAlarms(time.Now())
+				s.faders.rest(time.Now())
 			}
 			s.measure()
 			continue
@@ -172,8 +177,8 @@ func (s *station) measure() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if m.OnAir != s.hears {
-		s.hears = m.OnAir
+	if m.OnAir != s.seen.hears {
+		s.seen.hears = m.OnAir
 		s.version++
 	}
 	if watched {
