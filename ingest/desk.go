@@ -165,7 +165,8 @@ func (d *Desk) SetAuto(auto bool) {
 	}
 	d.auto = auto
 	for _, s := range d.seats {
-		if !auto && s.token.Role == token.Host {
+		if !auto && s.token.Role == token.Host && !s.onAir {
+			d.log.Info("the host is on air: doors opened or a broadcast began", "speaker", s.name)
 			d.setOnAir(s, true)
 		}
 	}
@@ -290,8 +291,8 @@ func (d *Desk) admit(l *Lane, t token.Token, most int) error {
 	}
 	d.join(l, s)
 	d.log.Info("lane opened", "speaker", s.name, "transport", l.claim.Transport, "remote", l.claim.Remote, "on_air", s.onAir)
-	if !s.onAir {
-		d.log.Info("the speaker waits in the green room until the host takes them on air", "speaker", s.name)
+	if !s.onAir && t.Role != token.Host {
+		d.log.Info("the speaker waits in the green room until a host takes them on air", "speaker", s.name)
 	}
 	d.event(EventCame, l.seat, s.name)
 	d.route()

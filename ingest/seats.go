@@ -185,6 +185,7 @@ func (d *Desk) promote() {
 		}
 	}
 	if next != nil {
+		d.log.Info("nobody hosts and nobody is on air: who waits longest is now", "speaker", next.name)
 		d.setOnAir(next, true)
 	}
 }
