@@ -49,6 +49,7 @@ type Programme struct {
 	// speaking is who speaks, by lane.
 	speaking map[string]string
 	dead     mix.DeadAir
+	tardy    lateness
 
 	desk *Desk
 }
@@ -75,7 +76,9 @@ func (p *Programme) Next(ctx context.Context) (pcm.Frame, error) {
 	if p.pos%(sweepFrames*pcm.FrameSamples) == 0 && p.desk.sweep() {
 		return pcm.Frame{}, io.EOF
 	}
-	p.late.Observe(pcm.Duration(p.opt.Clock.Now() - end).Seconds())
+	late := pcm.Duration(p.opt.Clock.Now() - end)
+	p.late.Observe(late.Seconds())
+	p.tardy.see(late, p.opt.Log)
 	p.desk.finishHandovers()
 	report := p.mixer.Mix(p.frame[:], p.pos)
 	f := pcm.Frame{Pos: p.pos, Samples: p.frame[:], Marks: p.mark(report)}

@@ -1,0 +1,41 @@
+package ingest
+
+import (
+	"log/slog"
+	"time"
+
+	"longwave/ingest/pcm"
+)
+
+const (
+	// lateLoud is from when on the log is told that frames are late: of the second that
+	// listeners have in hand that is too much.
+	lateLoud = 500 * time.Millisecond
+	lateCalm = int(time.Minute / pcm.FrameDuration) // frames in time until all is well
+	lateFair = 100 * time.Millisecond
+)
+
+// A lateness tells the log when the programme cannot keep time, once and not for every
+// frame, and when it can again. Nothing of ours waits: it is the machine that is busy, or
+// stood still.
+type lateness struct {
+	worst time.Duration // since it is late; 0: it is not
+	calm  int           // frames in time, one after the other
+}
+
+// see takes in how late a frame is.
+func (l *lateness) see(late time.Duration, log *slog.Logger) {
+	switch {
+	case late > lateLoud && l.worst == 0:
+		log.Warn("the programme is late: this machine is too busy or stood still", "late", late.Round(time.Millisecond))
+		l.worst, l.calm = late, 0
+	case l.worst == 0:
+	case late > lateFair:
+		l.worst, l.calm = max(l.worst, late), 0
+	default:
+		if l.calm++; l.calm >= lateCalm {
+			log.Info("the programme has been in time for a minute", "worst", l.worst.Round(time.Millisecond))
+			l.worst = 0
+		}
+	}
+}
