@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +25,8 @@ type snapshot struct {
 
 // A line is one rendition of a station.
 type line struct {
-	edge atomic.Pointer[snapshot] // nil before the first playlist
+	edge  atomic.Pointer[snapshot] // nil before the first playlist
+	bytes atomic.Int64             // of files
 
 	putMu   sync.Mutex // held by put: one at a time
 	filesMu sync.RWMutex
@@ -62,7 +64,8 @@ func (l *line) put(o packager.Object) error {
 	return nil
 }
 
-// replace makes s the newest snapshot and wakes everybody who waits. putMu is held.
+// replace makes s, or nil, the newest snapshot and wakes everybody who waits. putMu is
+// held.
 func (l *line) replace(s *snapshot) {
 	if old := l.edge.Swap(s); old != nil {
 		close(old.next)
@@ -87,10 +90,13 @@ func (l *line) giveUp() {
 func (l *line) add(k packager.Key, f *file) {
 	name := k.File()
 	l.filesMu.Lock()
-	_, known := l.files[name]
+	old, known := l.files[name]
 	l.files[name] = f
 	l.filesMu.Unlock()
-	if !known {
+	l.bytes.Add(int64(len(f.data)))
+	if known {
+		l.bytes.Add(-int64(len(old.data)))
+	} else {
 		l.order = append(l.order, k)
 	}
 }
@@ -115,11 +121,30 @@ func (l *line) forget(m *hls.Media) {
 			kept = append(kept, k)
 			continue
 		}
-		l.filesMu.Lock()
-		delete(l.files, k.File())
-		l.filesMu.Unlock()
+		l.drop(k.File())
 	}
 	l.order = kept
+}
+
+func (l *line) drop(name string) {
+	l.filesMu.Lock()
+	defer l.filesMu.Unlock()
+	if f := l.files[name]; f != nil {
+		l.bytes.Add(-int64(len(f.data)))
+		delete(l.files, name)
+	}
+}
+
+// remove takes a file away, or the playlist, and then nobody waits for another one.
+func (l *line) remove(k packager.Key) {
+	l.putMu.Lock()
+	defer l.putMu.Unlock()
+	if k.Kind == packager.Media {
+		l.replace(nil)
+		return
+	}
+	l.order = slices.DeleteFunc(l.order, func(o packager.Key) bool { return o == k })
+	l.drop(k.File())
 }
 
 // newSnapshot reads a playlist and renders what can be asked of it.

@@ -25,8 +25,12 @@ type Options struct {
 	Live       *Live
 	Archive    Archive // nil: memory is all there is
 	MaxWaiting int     // requests that may wait at one time; default 20,000
-	Log        *slog.Logger
-	Registry   prometheus.Registerer // nil: nothing is counted in public
+	// HideStanding answers 404 for a live playlist whose edge has stood for three target
+	// durations: an origin that is cut off from its source then sends players and CDNs
+	// elsewhere, instead of serving a list that is true no more with 200.
+	HideStanding bool
+	Log          *slog.Logger
+	Registry     prometheus.Registerer // nil: nothing is counted in public
 }
 
 // A Server answers the audience's side. Its answers never depend on who asks.
@@ -89,16 +93,22 @@ func (s *Server) serveRendition(w http.ResponseWriter, r *http.Request) {
 
 // serveFile answers for playlists, parts, segments and init segments; l may be nil.
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, l *line, file string) {
-	if file == "live.m3u8" && l != nil && l.edge.Load() != nil {
-		s.serveMedia(w, r, l)
-		return
+	if file == "live.m3u8" && l != nil {
+		if snap := l.edge.Load(); snap != nil {
+			s.serveMedia(w, r, l, snap)
+			return
+		}
 	}
 	s.serveObject(w, r, l, file)
 }
 
-// serveMedia answers for a media playlist (rfc8216bis section 6.2.5).
-func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request, l *line) {
-	snap := l.edge.Load()
+// serveMedia answers for a media playlist (rfc8216bis section 6.2.5) whose newest
+// snapshot is snap.
+func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request, l *line, snap *snapshot) {
+	if snap.stands && s.opt.HideStanding && !snap.media.EndList {
+		s.refuse(w, kindPlaylist, http.StatusNotFound, standing)
+		return
+	}
 	if r.URL.RawQuery == "" {
 		s.write(w, r, kindPlaylist, snap.full)
 		return
@@ -179,11 +189,13 @@ func (s *Server) leave() { s.opt.Live.waiting.Add(-1) }
 // giveUp answers a request whose wait ended without what it waited for.
 func (s *Server) giveUp(w http.ResponseWriter, kind int, err error) {
 	if errors.Is(err, errGone) {
-		s.refuse(w, kind, http.StatusNotFound, "the live edge does not move")
+		s.refuse(w, kind, http.StatusNotFound, standing)
 		return
 	}
 	s.metrics.count(kind, 499, 0) // nobody reads an answer
 }
+
+const standing = "the live edge does not move"
 
 func kindOf(name string) int {
 	switch {

@@ -19,11 +19,14 @@ var errGone = errors.New("nothing came")
 // time, or the cause of ctx's end when the listener has gone.
 func (l *line) waitPlaylist(ctx context.Context, d hls.Directives) (*snapshot, error) {
 	s := l.edge.Load()
-	for !s.media.Contains(d.At) {
+	for s != nil && !s.media.Contains(d.At) {
 		if err := s.wait(ctx); err != nil {
 			return nil, err
 		}
 		s = l.edge.Load()
+	}
+	if s == nil { // it was removed
+		return nil, errGone
 	}
 	return s, nil
 }
