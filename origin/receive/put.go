@@ -1,0 +1,217 @@
+package receive
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"longwave/packager"
+	"longwave/packager/hls"
+)
+
+// put checks an object and makes it visible; the station is locked. created is true
+// when there was none under its key.
+func (s *Server) put(ctx context.Context, t target, data []byte) (created bool, err error) {
+	o := packager.Object{Key: t.key, Data: data}
+	old, known := s.opt.Live.Object(t.key)
+	switch t.key.Kind {
+	case packager.Init, packager.Segment, packager.Part:
+		if known {
+			if bytes.Equal(old, data) {
+				return false, nil
+			}
+			return false, refuse(http.StatusPreconditionFailed, reasonConflict, "other bytes are there under this key, which never changes")
+		}
+		if err := s.room(o); err != nil {
+			return false, err
+		}
+	case packager.State:
+		if !json.Valid(data) {
+			return false, refuse(http.StatusBadRequest, reasonBody, "not JSON")
+		}
+	case packager.Multivariant:
+		if err := s.checkMultivariant(o); err != nil {
+			return false, err
+		}
+	case packager.Media:
+		if err := s.checkMedia(ctx, o); err != nil {
+			return false, err
+		}
+	}
+	if err := s.opt.Live.Put(ctx, o); err != nil {
+		return false, err
+	}
+	s.metrics.bytes.Add(float64(len(data)))
+	return !known, nil
+}
+
+// ahead is how far from the live edge an object may be, in segments: the window behind
+// it, and a sender that begins anew before it.
+const ahead = 64
+
+// room reports whether the station may have one more object.
+func (s *Server) room(o packager.Object) error {
+	renditions, size := s.opt.Live.Size(o.Key.Station)
+	if size+int64(len(o.Data)) > s.opt.MaxBytes {
+		return refuse(http.StatusInsufficientStorage, reasonFull, "the station has too much in memory: push playlists, so that what is old can go")
+	}
+	m, stands := s.opt.Live.Playlist(o.Key.Station, o.Key.Rendition)
+	if m == nil && renditions >= s.opt.MaxRenditions && !s.opt.Live.HasRendition(o.Key.Station, o.Key.Rendition) {
+		return refuse(http.StatusInsufficientStorage, reasonFull, "the station has too many renditions")
+	}
+	if m != nil && !stands && o.Key.Kind != packager.Init && (o.Key.MSN < m.FirstMSN()-ahead || o.Key.MSN > m.OpenMSN()+ahead) {
+		return refuse(http.StatusConflict, reasonOrder, fmt.Sprintf("segment %d is far from the live edge at %s", o.Key.MSN, m.Last()))
+	}
+	return nil
+}
+
+// checkMultivariant wants the renditions that a list names to be here. Those of other
+// hosts are not ours to judge.
+func (s *Server) checkMultivariant(o packager.Object) error {
+	m, err := hls.ParseMultivariant(o.Data)
+	if err != nil {
+		return refuse(http.StatusBadRequest, reasonBody, err.Error())
+	}
+	var missing []string
+	for _, v := range m.Variants {
+		if u, err := url.Parse(v.URI); err != nil || u.Host != "" {
+			continue
+		}
+		k, err := packager.ParseKey(o.Key.Station + "/" + v.URI)
+		if err != nil || k.Kind != packager.Media {
+			return refuse(http.StatusBadRequest, reasonBody, fmt.Sprintf("%q is not a playlist of this station", v.URI))
+		}
+		if m, _ := s.opt.Live.Playlist(k.Station, k.Rendition); m == nil {
+			missing = append(missing, k.String())
+		}
+	}
+	return lacks(missing)
+}
+
+func lacks(missing []string) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	return &refusal{
+		Status: http.StatusConflict, Reason: reasonMissing, Missing: missing,
+		Title: "the playlist names what is not here",
+	}
+}
+
+// checkMedia wants all that a playlist names to be here, and nothing that players have
+// seen to be taken back. It joins the segments that are here in parts.
+func (s *Server) checkMedia(ctx context.Context, o packager.Object) error {
+	m, err := hls.ParseMedia(o.Data)
+	switch {
+	case err != nil:
+		return refuse(http.StatusBadRequest, reasonBody, err.Error())
+	case m.Skip.Segments > 0:
+		return refuse(http.StatusBadRequest, reasonBody, "a delta update is not a playlist")
+	}
+	old, stands := s.opt.Live.Playlist(o.Key.Station, o.Key.Rendition)
+	if old != nil && !stands && (m.MediaSequence < old.MediaSequence || m.Last().Compare(old.Last()) < 0) {
+		return refuse(http.StatusConflict, reasonOrder, fmt.Sprintf("the playlist ends at %s, a newer one is here that ends at %s", m.Last(), old.Last()))
+	}
+	c := census{server: s, of: o.Key}
+	for i := range m.Segments {
+		c.segment(&m.Segments[i])
+	}
+	c.file(m.Open.Map.URI)
+	for _, p := range m.Open.Parts {
+		c.file(p.URI)
+	}
+	if c.wrong != "" {
+		return refuse(http.StatusBadRequest, reasonBody, fmt.Sprintf("%q is not a file of this rendition", c.wrong))
+	}
+	if err := lacks(c.missing); err != nil {
+		return err
+	}
+	for _, j := range c.joined {
+		if err := s.room(j); err != nil {
+			return err
+		}
+	}
+	for _, j := range c.joined {
+		if err := s.opt.Live.Put(ctx, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A census finds out whether what a playlist names is here.
+type census struct {
+	server  *Server
+	of      packager.Key
+	wrong   string // a URI that is no key
+	seen    string // the last init segment
+	missing []string
+	joined  []packager.Object
+}
+
+// segment looks for a segment, its parts and its init segment.
+func (c *census) segment(s *hls.Segment) {
+	c.file(s.Map.URI)
+	whole := len(s.Parts) > 0
+	var joined []byte
+	for _, p := range s.Parts {
+		data := c.file(p.URI)
+		whole = whole && data != nil
+		joined = append(joined, data...)
+	}
+	k, ok := c.key(s.URI)
+	if !ok {
+		return
+	}
+	if _, known := c.server.opt.Live.Object(k); known {
+		return
+	}
+	if whole {
+		c.joined = append(c.joined, packager.Object{Key: k, Data: joined})
+		return
+	}
+	c.missing = append(c.missing, k.String())
+}
+
+// file looks for what a playlist names, and returns its bytes or nil.
+func (c *census) file(uri string) []byte {
+	if uri == "" {
+		return nil
+	}
+	k, ok := c.key(uri)
+	if !ok {
+		return nil
+	}
+	data, known := c.server.opt.Live.Object(k)
+	if !known && uri != c.seen {
+		c.missing = append(c.missing, k.String())
+	}
+	if k.Kind == packager.Init {
+		c.seen = uri
+	}
+	return data
+}
+
+// key returns the key of a URI in the playlist.
+func (c *census) key(uri string) (packager.Key, bool) {
+	k, err := packager.ParseKey(c.of.Station + "/" + c.of.Rendition + "/" + uri)
+	if err != nil || strings.Contains(uri, "/") || !k.Immutable() {
+		if c.wrong == "" {
+			c.wrong = uri
+		}
+		return k, false
+	}
+	return k, true
+}
+
+// remove takes an object away.
+func (s *Server) remove(ctx context.Context, st *station, t target) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	s.opt.Live.Remove(t.key)
+	s.taken(ctx, st)
+}
