@@ -1,0 +1,333 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"longwave/packager"
+	"longwave/packager/hls"
+)
+
+const (
+	// fillTime is how long an origin that is filled waits for its whole window; then it
+	// begins with what it has.
+	fillTime = time.Second
+	// fillWidth is how many objects go at one time to an origin that is filled.
+	fillWidth = 6
+	// The first and the longest wait after a failure; it doubles, and is at random
+	// between half and all of that.
+	firstWait, longestWait = 100 * time.Millisecond, time.Second
+)
+
+// A way carries one rendition: one goroutine, one thing after the other.
+type way struct {
+	relay         *Relay
+	station, name string
+	window        *window
+	wake          chan struct{} // buffered: there is something new
+	paused        atomic.Bool   // lower renditions are late: let them go first
+	shed          atomic.Bool   // not sent, and not in the other side's lists
+	filling       atomic.Bool
+	reached       atomic.Int64 // the MSN that the other side's playlist ends with, 0 for none
+
+	// Of the goroutine:
+	account *account
+	asked   bool // the account is true
+	gone    bool // of a rendition that is shed: the other side's playlist was deleted
+	media   *hls.Media
+	version int // of media
+	sent    int // the version that was published whole
+	since   time.Time
+	parsed  int // the version that was read last
+}
+
+func newWay(r *Relay, station, name string) *way {
+	return &way{
+		relay: r, station: station, name: name, window: newWindow(), wake: make(chan struct{}, 1),
+		account: newAccount(!r.opt.Foreign),
+	}
+}
+
+func (w *way) put(o packager.Object) {
+	w.window.put(o, !w.relay.opt.Plain)
+	signal(w.wake)
+}
+
+func (w *way) key(k packager.Key) packager.Key {
+	k.Station, k.Rendition = w.station, w.name
+	return k
+}
+
+// run sends until ctx ends.
+func (w *way) run(ctx context.Context) {
+	wait := time.Duration(0)
+	for w.sleep(ctx, wait) {
+		err := w.round(ctx)
+		switch {
+		case err == nil:
+			wait = 0
+		case ctx.Err() != nil:
+			return
+		default:
+			wait = min(longestWait, max(firstWait, 2*wait))
+			w.relay.health.failed(ctx, err)
+		}
+	}
+}
+
+// sleep waits for something to do, after a failure for a while. It is false when ctx
+// has ended.
+func (w *way) sleep(ctx context.Context, wait time.Duration) bool {
+	wake := w.wake
+	var timeout <-chan time.Time
+	if wait > 0 {
+		wake = nil
+		t := time.NewTimer(wait/2 + rand.N(wait/2))
+		defer t.Stop()
+		timeout = t.C
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-wake:
+	case <-timeout:
+	}
+	return true
+}
+
+// round sends what there is to send.
+func (w *way) round(ctx context.Context) error {
+	if w.shed.Load() {
+		return w.withdraw(ctx)
+	}
+	w.gone = false
+	for !w.shed.Load() {
+		if err := w.look(); err != nil || w.media == nil {
+			return err
+		}
+		if !w.asked {
+			if err := w.ask(ctx); err != nil {
+				return err
+			}
+		}
+		if !w.yield(ctx) {
+			return context.Cause(ctx)
+		}
+		want := w.want()
+		if len(want) > 0 {
+			if err := w.sendFiles(ctx, want); err != nil {
+				return err
+			}
+		}
+		done, err := w.publish(ctx, len(want) == 0)
+		if err != nil || done && len(want) == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// look reads the newest playlist, if there is a new one.
+func (w *way) look() error {
+	text, version := w.window.playlist()
+	if version == w.parsed {
+		return nil
+	}
+	w.parsed = version
+	m, err := hls.ParseMedia(text)
+	if err != nil {
+		return fmt.Errorf("read the playlist of %s/%s: %w", w.station, w.name, err)
+	}
+	if w.relay.opt.Plain {
+		m = plain(m)
+	}
+	w.media, w.version = m, version
+	return nil
+}
+
+// plain returns m without what only parts need.
+func plain(m *hls.Media) *hls.Media {
+	p := *m
+	p.Version, p.PartTarget, p.Control, p.Open, p.Hints, p.Reports = 6, 0, hls.ServerControl{}, hls.Segment{}, nil, nil
+	p.Segments = slices.Clone(m.Segments)
+	for i := range p.Segments {
+		p.Segments[i].Parts = nil
+	}
+	return &p
+}
+
+// ask finds out what the other side has, by putting the playlist: it is taken, or the
+// answer tells what is missing. A server that does not know this has nothing.
+func (w *way) ask(ctx context.Context) error {
+	if !w.relay.opt.Foreign {
+		if err := w.putPlaylist(ctx, w.media); err != nil {
+			return err
+		}
+	}
+	w.asked = true
+	w.since = time.Now()
+	return nil
+}
+
+// yield lets lower renditions go first while they are late. It is false when ctx ends.
+func (w *way) yield(ctx context.Context) bool {
+	for w.paused.Load() && !w.shed.Load() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return true
+}
+
+// want returns what to send next.
+func (w *way) want() []packager.Key {
+	files := w.account.wants(w.media)
+	if hint := w.media.Hint(); hint != "" && !w.account.have[hint] {
+		files = append(files, hint) // the next part may be there before its playlist
+	}
+	var keys []packager.Key
+	for _, f := range files {
+		k, err := packager.ParseKey(w.station + "/" + w.name + "/" + f)
+		if err != nil || k.Kind == packager.Part && w.window.get(k) == nil {
+			continue
+		}
+		keys = append(keys, k)
+		if len(keys) == fillWidth {
+			break
+		}
+	}
+	if !w.account.empty && len(keys) > 1 { // in order, and a playlist after each
+		keys = keys[:1]
+	}
+	return keys
+}
+
+// sendFiles sends files side by side.
+func (w *way) sendFiles(ctx context.Context, keys []packager.Key) error {
+	var group errgroup.Group
+	done := make([]bool, len(keys))
+	for i, k := range keys {
+		group.Go(func() error {
+			data := w.window.get(k)
+			if data == nil && w.relay.opt.Past != nil {
+				var err error
+				if data, err = w.relay.opt.Past.Read(ctx, k); err != nil {
+					return fmt.Errorf("read %s for %s: %w", k, w.relay.opt.Name, err)
+				}
+			}
+			if data == nil {
+				return nil // too old meanwhile
+			}
+			err := w.relay.send(ctx, request{key: k, data: data})
+			done[i] = err == nil
+			return err
+		})
+	}
+	err := group.Wait()
+	for i, k := range keys {
+		if done[i] {
+			w.account.have[k.File()] = true
+		}
+	}
+	return err
+}
+
+// publish puts the playlist of what the other side has, when that is more than before.
+// idle says that there was nothing to send. done is false when there is more to do.
+func (w *way) publish(ctx context.Context, idle bool) (done bool, err error) {
+	if w.account.empty && !idle && time.Since(w.since) < fillTime {
+		return false, nil
+	}
+	c := w.account.cut(w.media)
+	if c == nil {
+		return idle, nil
+	}
+	whole := c.Last() == w.media.Last() && c.EndList == w.media.EndList
+	switch {
+	case whole && w.sent == w.version && !w.account.empty:
+		return true, nil
+	case !whole && !w.account.empty && c.Last().Compare(w.account.last) <= 0:
+		return idle, nil
+	}
+	version := w.version
+	if err := w.putPlaylist(ctx, c); err != nil {
+		return false, err
+	}
+	if w.account.empty { // it was not taken: something is missing
+		return false, nil
+	}
+	if whole {
+		w.sent = version
+	}
+	return true, nil
+}
+
+// putPlaylist puts c, and enters what the other side says to it.
+func (w *way) putPlaylist(ctx context.Context, c *hls.Media) error {
+	c = w.reports(c)
+	err := w.relay.send(ctx, request{key: w.key(packager.Key{Kind: packager.Media}), data: c.Append(nil)})
+	var no *refusal
+	switch {
+	case err == nil:
+		w.account.settle(c, nil)
+		w.account.forget(w.media)
+	case errors.As(err, &no) && no.Reason == reasonMissing:
+		w.account.settle(c, no.Missing)
+		w.since = time.Now()
+		w.filling.Store(true)
+		w.relay.desk.again()
+		w.relay.metrics.fills.Inc()
+		return nil
+	case errors.As(err, &no) && no.Reason == reasonOrder && no.First > c.MediaSequence && w.account.floor < no.First:
+		w.account.floor = no.First // it began later than we do: go on from there
+		w.account.empty = true
+		return nil
+	default:
+		return err
+	}
+	w.filling.Store(false)
+	w.reached.Store(c.Last().MSN)
+	if delay, some := w.window.published(c.Last()); some {
+		w.relay.metrics.delay.Observe(delay.Seconds())
+	}
+	w.relay.health.worked(ctx)
+	return nil
+}
+
+// reports leaves out of c what the other side does not have of other renditions.
+func (w *way) reports(c *hls.Media) *hls.Media {
+	wrong := func(r hls.RenditionReport) bool {
+		o := w.relay.known(w.station, r.URI)
+		return o == nil || o.shed.Load() || o.reached.Load() < r.Last.MSN-1
+	}
+	if !slices.ContainsFunc(c.Reports, wrong) {
+		return c
+	}
+	d := *c
+	d.Reports = slices.DeleteFunc(slices.Clone(c.Reports), wrong)
+	return &d
+}
+
+// withdraw takes the rendition off the other side.
+func (w *way) withdraw(ctx context.Context) error {
+	w.window.clear()
+	if w.gone {
+		return nil
+	}
+	if err := w.relay.send(ctx, request{key: w.key(packager.Key{Kind: packager.Media}), remove: true}); err != nil {
+		return err
+	}
+	w.gone, w.asked, w.sent = true, false, 0
+	w.account.empty = true
+	w.reached.Store(0)
+	return nil
+}
