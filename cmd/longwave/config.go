@@ -46,6 +46,8 @@ type Config struct {
 	Log LogConfig `yaml:"log"`
 	// Store is where the segments are kept.
 	Store StoreConfig `yaml:"store"`
+	// Push are other origins that get everything as it is made. Default: none.
+	Push []PushConfig `yaml:"push"`
 	// Stations are the audience's addresses. Default: one, "talk".
 	Stations []StationConfig `yaml:"stations"`
 	// Limits bound what outsiders can make us do.
@@ -216,7 +218,10 @@ func (c *Config) check() error {
 	if c.Limits.Speakers < 1 || c.Limits.Waiting < 1 {
 		return errors.New("limits.speakers and limits.waiting must be at least 1")
 	}
-	return c.checkStations()
+	if err := c.checkStations(); err != nil {
+		return err
+	}
+	return c.checkPush()
 }
 
 func (c *Config) checkAddresses() error {

@@ -27,7 +27,7 @@ var aside = template.Must(template.New("aside").Parse(`<!doctype html>
 // doors mounts what is not a station's own: the list of stations, the address
 // without its last slash, and the answer to everything that does not exist, which no
 // cache may keep.
-func (n *node) doors(r chi.Router) error {
+func (n *face) doors(r chi.Router) error {
 	if err := plainPage(r, "/", front, n.cfg.Stations); err != nil {
 		return err
 	}

@@ -30,12 +30,8 @@ func newRegistry() *prometheus.Registry {
 	return r
 }
 
-// openListeners opens the ports and mounts what answers there.
-func (n *node) openListeners(ctx context.Context) error {
-	audience, err := n.audience()
-	if err != nil {
-		return err
-	}
+// openListeners opens the ports, for the audience and for the operator.
+func (n *face) openListeners(ctx context.Context, audience http.Handler) error {
 	if err := n.listenAudience(ctx, audience); err != nil {
 		return err
 	}
@@ -45,7 +41,7 @@ func (n *node) openListeners(ctx context.Context) error {
 	return n.listen(ctx, n.cfg.Metrics, n.operator(), "--metrics")
 }
 
-func (n *node) listen(ctx context.Context, addr string, h http.Handler, flag string) error {
+func (n *face) listen(ctx context.Context, addr string, h http.Handler, flag string) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		switch {
@@ -74,9 +70,17 @@ func (n *node) listen(ctx context.Context, addr string, h http.Handler, flag str
 // audience is what listeners and sources see.
 func (n *node) audience() (http.Handler, error) {
 	r := chi.NewRouter()
-	server := origin.NewServer(origin.Options{
-		Live: n.live, Archive: n.storage, MaxWaiting: n.cfg.Limits.Waiting, Log: n.log, Registry: n.registry,
-	})
+	n.inputs.routes(r)
+	if err := n.studioRoutes(r); err != nil {
+		return nil, err
+	}
+	return n.serveAudience(r, origin.Options{Archive: n.storage})
+}
+
+// serveAudience mounts what listeners see, on top of what r has.
+func (n *face) serveAudience(r chi.Router, o origin.Options) (http.Handler, error) {
+	o.Live, o.MaxWaiting, o.Log, o.Registry = n.live, n.cfg.Limits.Waiting, n.log, n.registry
+	server := origin.NewServer(o)
 	for _, s := range n.cfg.Stations {
 		page, err := web.Handler(web.Station{Name: s.Title})
 		if err != nil {
@@ -87,16 +91,12 @@ func (n *node) audience() (http.Handler, error) {
 		r.Handle("/"+s.Name+"/"+web.Folder+"*", page)
 		server.Routes(r, s.Name)
 	}
-	n.inputs.routes(r)
-	if err := n.studioRoutes(r); err != nil {
-		return nil, err
-	}
 	n.health(r)
 	return server.First(r), n.doors(r)
 }
 
 // operator is what is not for the public.
-func (n *node) operator() http.Handler {
+func (n *face) operator() http.Handler {
 	r := chi.NewRouter()
 	n.health(r)
 	r.Handle("/metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{Registry: n.registry}))
@@ -112,7 +112,7 @@ const stuck = 3 * packager.TargetDuration / 2
 
 // health mounts what supervisors and load balancers ask: healthz while the process
 // answers at all, readyz only while the live edge of every station moves.
-func (n *node) health(r chi.Router) {
+func (n *face) health(r chi.Router) {
 	answer := func(w http.ResponseWriter, status int, text string) {
 		w.Header().Set("Cache-Control", packager.CacheNever)
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -132,11 +132,11 @@ func (n *node) health(r chi.Router) {
 	})
 }
 
-// closeListeners lets answers under way finish.
-func (n *node) closeListeners(ctx context.Context) {
+// closeListeners lets answers under way finish, after others have been ended.
+func (n *face) closeListeners(ctx context.Context, others func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
-	if err := n.inputs.close(ctx); err != nil {
+	if err := others(ctx); err != nil {
 		n.log.Debug("sources were cut off", "err", err)
 	}
 	for _, l := range n.listeners {

@@ -21,6 +21,7 @@ const (
 // cli is the command line: a field a subcommand.
 type cli struct {
 	Serve  serveCmd  `cmd:"" help:"Take speakers, make the programme and serve it: everything in one process."`
+	Origin originCmd `cmd:"" help:"Serve the audience alone: what other nodes push, or what a store has."`
 	Token  tokenCmd  `cmd:"" help:"Make a key for a speaker or host; it is all that is printed."`
 	Listen listenCmd `cmd:"" help:"Listen strictly: report broken rules, delay, gaps and bytes; exit 1 when anything is wrong."`
 }

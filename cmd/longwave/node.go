@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"time"
 
@@ -19,26 +17,22 @@ import (
 	"longwave/ingest/pcm"
 	"longwave/ingest/studio"
 	"longwave/ingest/token"
-	"longwave/origin"
 	"longwave/packager"
+	"longwave/packager/relay"
 )
 
 // A node is everything in one process, put together and not yet running.
 type node struct {
-	cfg       Config
-	log       *slog.Logger
-	registry  *prometheus.Registry
-	lock      *os.File
-	signer    *token.Signer
-	clock     pcm.Clock
-	storage   *storage
-	live      *origin.Live
-	gate      *ingest.Gate
-	inputs    inputs
-	studio    *studio.API
-	tls       *tlsKeeper // nil: no TLS of our own
-	stations  []*station
-	listeners []*listener
+	face
+	lock     *os.File
+	signer   *token.Signer
+	clock    pcm.Clock
+	storage  *storage
+	gate     *ingest.Gate
+	inputs   inputs
+	studio   *studio.API
+	stations []*station
+	relays   []*relay.Relay
 }
 
 // A station is one programme on its way to the origin.
@@ -52,7 +46,7 @@ type station struct {
 // newNode opens everything that can be wrong: what is, is said before anybody is on
 // air.
 func newNode(ctx context.Context, cfg Config, log *slog.Logger) (*node, error) {
-	n := &node{cfg: cfg, log: log, registry: newRegistry(), live: origin.NewLive()}
+	n := &node{face: newFace(cfg, log)}
 	version, level, err := ffmpeg.Version(ctx, ffmpeg.Options{Log: log})
 	if err != nil {
 		return nil, usageError{fmt.Errorf("most sources cannot be decoded without ffmpeg (apt install ffmpeg): %w", err)}
@@ -67,16 +61,20 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (*node, error) {
 	if n.storage, err = openStorage(ctx, cfg, log, n.registry); err != nil {
 		return nil, err
 	}
-	if err := n.openTLS(ctx); err != nil {
+	if err := n.openTLS(ctx, n.storage.wasOnAir(ctx, n.cfg.Stations)); err != nil {
+		return nil, err
+	}
+	if err := n.openRelays(); err != nil {
 		return nil, err
 	}
 	if err := n.openStations(ctx); err != nil {
 		return nil, err
 	}
-	if err := n.openListeners(ctx); err != nil {
+	audience, err := n.audience()
+	if err != nil {
 		return nil, err
 	}
-	return n, nil
+	return n, n.openListeners(ctx, audience)
 }
 
 // openStations makes the programmes, the gate before them and the packagers behind.
@@ -106,7 +104,7 @@ func (n *node) openStations(ctx context.Context) error {
 		})
 		s.packager, err = packager.New(packager.Options{
 			Station: cfg.Name, Profile: profile, Ladder: ladder, Start: start,
-			Live: n.live, Outlets: n.storage.outlets(cfg.Name, log, n.registry), Past: n.storage,
+			Live: n.sink(), Outlets: n.storage.outlets(cfg.Name, log, n.registry), Past: n.storage,
 			Now: n.clock.Now, Log: log, Registry: reg,
 		})
 		if err != nil {
@@ -157,7 +155,7 @@ func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
 	if err == nil {
 		n.linger(ctx)
 	}
-	n.closeListeners(ctx)
+	n.closeListeners(ctx, n.inputs.close)
 	endServices()
 	if failed := group.Wait(); failed != nil && !errors.Is(failed, context.Canceled) {
 		err = failed // the cause of the others' end
@@ -177,6 +175,9 @@ func (n *node) start(ctx context.Context, group *errgroup.Group) {
 		group.Go(func() error { return r.Run(ctx) })
 	}
 	group.Go(func() error { return n.live.Run(ctx) })
+	for _, r := range n.relays {
+		group.Go(func() error { return r.Run(ctx) })
+	}
 	group.Go(func() error { return n.watchClock(ctx) })
 	if n.tls != nil {
 		group.Go(func() error { return n.tls.Run(ctx) })
@@ -199,21 +200,4 @@ func (n *node) linger(ctx context.Context) {
 	case <-time.After(lingerTime):
 	case <-ctx.Done():
 	}
-}
-
-// A listener is an open port and what serves it.
-type listener struct {
-	net.Listener
-	server *http.Server
-}
-
-func (l *listener) serve() error {
-	serve := func() error { return l.server.Serve(l.Listener) }
-	if l.server.TLSConfig != nil {
-		serve = func() error { return l.server.ServeTLS(l.Listener, "", "") }
-	}
-	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve %s: %w", l.Addr(), err)
-	}
-	return nil
 }

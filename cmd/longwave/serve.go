@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"os/signal"
@@ -38,8 +39,7 @@ func (c *serveCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signals := notify()
 	n, err := newNode(context.Background(), cfg, log)
 	if err != nil {
 		return err
@@ -47,6 +47,18 @@ func (c *serveCmd) Run() error {
 	if err := n.printAddresses(os.Stdout); err != nil {
 		return err
 	}
+	return drained(signals, log, n.run)
+}
+
+func notify() <-chan os.Signal {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	return signals
+}
+
+// drained runs something until the first signal closes stop; a second one, or time, ends
+// ctx.
+func drained(signals <-chan os.Signal, log *slog.Logger, run func(ctx context.Context, stop <-chan struct{}) error) error {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	stop := make(chan struct{})
@@ -63,7 +75,7 @@ func (c *serveCmd) Run() error {
 		}
 		cancel(errors.New("not drained in time"))
 	}()
-	return n.run(ctx, stop)
+	return run(ctx, stop)
 }
 
 // settle takes the signals that come within d.

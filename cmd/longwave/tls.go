@@ -41,14 +41,14 @@ type tlsOptions struct {
 // openTLS opens where the certificate comes from, and says what is wrong with it. A
 // node that was on air and starts again does so with an old certificate rather than
 // not at all: see [fileCertificate].
-func (n *node) openTLS(ctx context.Context) error {
+func (n *face) openTLS(ctx context.Context, wasOnAir bool) error {
 	m := newTLSMetrics(n.registry)
 	var source tlsSource
 	var err error
 	switch n.cfg.tlsKind() {
 	case tlsFiles:
 		source, err = openCertificateFiles(n.cfg.TLS, tlsOptions{
-			old: n.storage.wasOnAir(ctx, n.cfg.Stations), log: n.log, changes: m.changes,
+			old: wasOnAir, log: n.log, changes: m.changes,
 		})
 	case tlsACME:
 		source, err = openACME(ctx, n.cfg, tlsOptions{log: n.log, changes: m.changes})

@@ -10,7 +10,7 @@ import (
 
 // listenAudience opens the audience's listener, with TLS when we end it, and the plain
 // one beside it.
-func (n *node) listenAudience(ctx context.Context, h http.Handler) error {
+func (n *face) listenAudience(ctx context.Context, h http.Handler) error {
 	if n.tls == nil {
 		return n.listen(ctx, n.cfg.Listen, h, "--listen")
 	}
@@ -58,7 +58,7 @@ func overTLS(h http.Handler) http.Handler {
 //
 // Strict-Transport-Security is never sent: it would lock listeners out for months of a
 // station that has to go back to http for an evening.
-func (n *node) plain(h http.Handler) http.Handler {
+func (n *face) plain(h http.Handler) http.Handler {
 	var challenge func(http.ResponseWriter, *http.Request) bool
 	if a, ok := n.tls.source.(*acmeCertificates); ok {
 		challenge = a.challenge

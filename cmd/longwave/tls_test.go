@@ -313,7 +313,7 @@ func (emptySource) run(context.Context) error { return nil }
 
 // TestPlain: what the listener without TLS leads to https, refuses, and answers.
 func TestPlain(t *testing.T) {
-	n := &node{cfg: Config{Public: "https://radio.example"}, tls: &tlsKeeper{emptySource{}}}
+	n := &face{cfg: Config{Public: "https://radio.example"}, tls: &tlsKeeper{emptySource{}}}
 	h := n.plain(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	const moved, refused, answered = http.StatusPermanentRedirect, http.StatusForbidden, http.StatusTeapot
 	for _, c := range []struct {
@@ -398,7 +398,7 @@ func TestListenRefusedHint(t *testing.T) {
 		"--listen":  {Listen: taken.Addr().String(), TLS: TLSConfig{Plain: "off"}},
 		"tls.plain": {Listen: "127.0.0.1:0", TLS: TLSConfig{Plain: taken.Addr().String()}},
 	} {
-		n := &node{cfg: cfg, log: slog.New(slog.DiscardHandler), tls: &tlsKeeper{emptySource{}}}
+		n := &face{cfg: cfg, log: slog.New(slog.DiscardHandler), tls: &tlsKeeper{emptySource{}}}
 		err := n.listenAudience(t.Context(), http.NotFoundHandler())
 		for _, l := range n.listeners {
 			l.Close()

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// PushConfig names another origin that gets everything as it is made.
+type PushConfig struct {
+	// URL is its address: of a longwave origin, or of any server that takes HLS by PUT.
+	// No default.
+	URL string `yaml:"url"`
+	// TokenFile holds the token that is shown there. Default: one is signed with
+	// secret_file, which the other side has too.
+	TokenFile string `yaml:"token_file"`
+	// Stations are the names of those that are pushed. Default: all.
+	Stations []string `yaml:"stations"`
+	// Join is false for a server that is not longwave: files go to {url}/{station}/, and
+	// segments are sent beside their parts. Default true.
+	Join *bool `yaml:"join"`
+	// Parts is false for a server or CDN that knows no parts: it gets plain playlists
+	// and whole segments. Default true.
+	Parts *bool `yaml:"parts"`
+}
+
+// checkPush completes what is about other origins and says what is wrong with it.
+func (c *Config) checkPush() error {
+	seen := map[string]bool{}
+	for i := range c.Push {
+		p := &c.Push[i]
+		u, err := url.Parse(p.URL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" {
+			return errors.New("push.url: write the whole address, as in https://origin-b.example.org")
+		}
+		p.URL = strings.TrimSuffix(p.URL, "/")
+		if seen[p.URL] {
+			return fmt.Errorf("push.url %q stands twice", u.Redacted())
+		}
+		seen[p.URL] = true
+		yes := true
+		for _, b := range []**bool{&p.Join, &p.Parts} {
+			if *b == nil {
+				*b = &yes
+			}
+		}
+		for _, s := range p.Stations {
+			if !slices.ContainsFunc(c.Stations, func(o StationConfig) bool { return o.Name == s }) {
+				return fmt.Errorf("push.stations: there is no station %q", s)
+			}
+		}
+	}
+	return nil
+}
