@@ -98,7 +98,7 @@ func (p *path) Push(k ingest.Packet) error {
 	}
 	p.mu.Unlock()
 	if taken {
-		return ingest.ErrClosed
+		return ingest.ErrTakenOver
 	}
 	return p.dec.Decode(k.Data)
 }

@@ -1,6 +1,10 @@
 package icecast
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"longwave/ingest/parting"
+)
 
 type metrics struct {
 	active       *prometheus.GaugeVec
@@ -11,10 +15,10 @@ type metrics struct {
 
 // How a source ended: the closed set of the label "result".
 const (
-	resultEnded        = "ended"        // the client said goodbye
+	resultEnded        = parting.Ended  // the client said goodbye
 	resultStalled      = "stalled"      // no byte for too long
-	resultClosed       = "closed"       // by us: taken over, kicked, shut down
-	resultBroken       = "broken"       // the connection failed
+	resultClosed       = parting.Closed // by us: taken over, kicked, shut down
+	resultBroken       = parting.Broken // the connection failed
 	resultUndecodable  = "undecodable"  // not audio, or no longer
 	resultBusy         = "busy"         // no seat
 	resultUnauthorized = "unauthorized" // a token that is not ours

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -119,8 +120,8 @@ func TestRequests(t *testing.T) {
 		{"nothing", "SOURCE /ice/talk HTTP/1.0\n" + goodBasic + "\n", nil, "HTTP/1.0 200 OK", "0 bytes and then the end", 0},
 		{"a listener", "GET /ice/talk HTTP/1.0\n\n", nil, "HTTP/1.0 405 Method Not Allowed", "", 0},
 		{"options", "OPTIONS * HTTP/1.1\nHost: x\nConnection: close\n\n", nil, "HTTP/1.1 200 OK", "", 0},
-		{"status", "GET /status-json.xsl HTTP/1.0\n\n", nil, "HTTP/1.0 404 Not Found", "", 0},
-		{"7", "GET /7.xsl HTTP/1.0\n\n", nil, "HTTP/1.0 404 Not Found", "", 0},
+		{"status", "GET /status-json.xsl HTTP/1.0\n\n", nil, "HTTP/1.0 200 OK", "\r\n\r\n{\"icestats\":{\"source\":[]}}", 0},
+		{"7", "GET /7.xsl HTTP/1.0\n\n", nil, "HTTP/1.0 200 OK", "", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			st := newStation(t, icecast.Options{})
@@ -233,7 +234,7 @@ func TestTakeover(t *testing.T) {
 	_, _ = old.Write(sound[half:])
 	_ = old.(*net.TCPConn).CloseWrite()
 	b, err := io.ReadAll(old)
-	if err != nil || !strings.Contains(string(b), "503") || !strings.Contains(string(b), "lane closed") {
+	if err != nil || !strings.Contains(string(b), "503") || !strings.Contains(string(b), "the same token has connected again") {
 		t.Errorf("the old connection got %q, %v, want 503", b, err)
 	}
 	<-first.done
@@ -266,6 +267,51 @@ func TestShutdown(t *testing.T) {
 	answer := st.send(t, "PUT /ice/talk HTTP/1.1\nHost: x\nExpect: 100-continue\n"+goodBasic+"\n", opusTone(t))
 	if !strings.Contains(answer, "503") {
 		t.Errorf("a source after Shutdown got %q, want 503", answer)
+	}
+}
+
+// TestParting: the log tells what is news from what somebody should look at.
+func TestParting(t *testing.T) {
+	sound := opusTone(t)
+	for _, c := range []struct {
+		name, head string
+		body       []byte
+		part       func(t *testing.T, st *station, c *net.TCPConn)
+		want       string
+	}{
+		{"goodbye", "SOURCE /ice/talk HTTP/1.0\n" + goodBasic, sound, func(_ *testing.T, _ *station, c *net.TCPConn) { _ = c.CloseWrite() }, `level=INFO msg="source ended".* result=ended reason="the client closed the connection"`},
+		{"shutdown on a lane", "SOURCE /ice/talk HTTP/1.0\n" + goodBasic, sound, shutdown, `level=INFO msg="source ended".* result=closed reason="server shuts down"`},
+		{"shutdown before there is a format", "SOURCE /ice/talk HTTP/1.0\n" + goodBasic, []byte("Og"), shutdown, `level=INFO msg="source ended".* format=unknown result=closed reason="(read the first bytes: )?server shuts down"`},
+		{"reset", "SOURCE /ice/talk HTTP/1.0\n" + goodBasic, sound, func(_ *testing.T, _ *station, c *net.TCPConn) { _, _ = c.SetLinger(0), c.Close() }, `level=WARN msg="source lost".* result=broken reason="the connection broke: read: connection reset by peer"`},
+		{"silence", "SOURCE /ice/talk HTTP/1.0\n" + goodBasic, sound, nil, `level=WARN msg="source lost".* result=stalled reason="no sound for too long"`},
+		{"wrong token", "SOURCE /ice/talk HTTP/1.0\n" + badBasic, nil, nil, `level=WARN msg="source refused" transport=icecast station=talk .* reason="no valid token"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			st := newStation(t, icecast.Options{Silence: 2 * time.Second})
+			conn := st.dial(t).(*net.TCPConn)
+			_, _ = io.WriteString(conn, strings.ReplaceAll(c.head+"\n", "\n", "\r\n"))
+			_, _ = bufio.NewReader(conn).ReadString('\n')
+			_, _ = conn.Write(c.body)
+			if c.part != nil {
+				if len(c.body) > 1000 {
+					<-st.paths
+				}
+				c.part(t, st, conn)
+			}
+			ends := regexp.MustCompile(c.want)
+			for began := time.Now(); !ends.MatchString(st.log.String()); time.Sleep(10 * time.Millisecond) {
+				if time.Since(began) > 30*time.Second {
+					t.Fatalf("log:\n%s, want\n%s", st.log, c.want)
+				}
+			}
+		})
+	}
+}
+
+func shutdown(t *testing.T, st *station, _ *net.TCPConn) {
+	if err := st.icecast.Shutdown(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode"
+	"longwave/ingest/parting"
 	"longwave/ingest/token"
 )
 
@@ -83,15 +84,19 @@ func (s *Server) Routes(r chi.Router) {
 	r.MethodFunc("SOURCE", "/ice/{station}", s.source)
 	r.MethodFunc(http.MethodPut, "/ice/{station}", s.source)
 	r.MethodFunc(http.MethodGet, "/admin/metadata", s.metadata)
-	r.MethodFunc(http.MethodGet, "/status-json.xsl", poll)
-	r.MethodFunc(http.MethodGet, "/7.xsl", poll)
+	r.MethodFunc(http.MethodGet, "/status-json.xsl", poll("application/json", `{"icestats":{"source":[]}}`))
+	r.MethodFunc(http.MethodGet, "/7.xsl", poll("text/html", "<pre></pre>"))
 }
 
-// poll answers the clients that ask for the number of listeners: it is told
-// elsewhere.
-func poll(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusNotFound)
+// poll answers the clients that ask for the number of listeners, which is told
+// elsewhere: with a list that names nobody, since BUTT writes a line about any other
+// status into its log, every second.
+func poll(kind, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Type", kind)
+		_, _ = w.Write([]byte(body))
+	}
 }
 
 // Shutdown ends every source as if its client had said goodbye, refuses new ones
@@ -185,12 +190,12 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, c ingest.Claim) b
 			status = http.StatusTooManyRequests
 		}
 	}
-	s.o.Log.WarnContext(r.Context(), "source refused", "station", c.Station, "remote", c.Remote, "reason", err)
+	s.o.Log.WarnContext(r.Context(), "source refused", "transport", c.Transport, "station", c.Station, "remote", c.Remote, "reason", parting.Reason(c, err))
 	if status == http.StatusUnauthorized {
 		challenge(w)
 		return false
 	}
-	http.Error(w, reason(err), status)
+	http.Error(w, parting.Reason(c, err), status)
 	return false
 }
 
@@ -213,6 +218,3 @@ func verdict(err error) (status int, result string) {
 	}
 	return http.StatusServiceUnavailable, resultClosed
 }
-
-// reason returns one line for the client.
-func reason(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }

@@ -14,6 +14,7 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode"
+	"longwave/ingest/parting"
 	"longwave/ingest/titles"
 )
 
@@ -26,25 +27,21 @@ func (s *Server) source(w http.ResponseWriter, r *http.Request) {
 	t, err := take(w, r, s.o.Silence)
 	if err != nil {
 		s.m.ended.WithLabelValues("unknown", resultBroken).Inc()
-		s.o.Log.WarnContext(r.Context(), "source failed", "station", c.Station, "remote", c.Remote, "reason", err)
+		parting.Source{Claim: c, Result: resultBroken}.Tell(r.Context(), s.o.Log, err)
 		return
 	}
-	if !s.enter(t) {
-		t.answer(http.StatusServiceUnavailable, errStopped.Error())
-		return
-	}
-	defer s.leave(t)
 	src := source{Server: s, claim: c, in: t}
-	err = src.run(r.Context())
+	if s.enter(t) {
+		defer s.leave(t)
+		err = src.run(r.Context())
+	} else {
+		err = errStopped
+	}
 	status, result := src.verdict(err)
 	s.m.ended.WithLabelValues(src.codec(), result).Inc()
-	line := reason(err)
-	if status == http.StatusOK {
-		s.o.Log.InfoContext(r.Context(), "source ended", "station", c.Station, "remote", c.Remote, "format", src.format.String(), "result", result, "reason", line)
-	} else {
-		s.o.Log.WarnContext(r.Context(), "source refused", "station", c.Station, "remote", c.Remote, "format", src.format.String(), "result", result, "reason", line)
-	}
-	t.answer(status, line)
+	end := parting.Source{Claim: c, Format: src.format, OnLane: src.onLane, Result: result}
+	end.Tell(r.Context(), s.o.Log, err)
+	t.answer(status, parting.Reason(c, err))
 }
 
 func claim(r *http.Request) ingest.Claim {
@@ -64,6 +61,7 @@ type source struct {
 	claim  ingest.Claim
 	in     *intake
 	format decode.Format
+	onLane bool // it has been on one
 }
 
 // sniffWithin bounds how long a client may take to show what it sends.
@@ -83,10 +81,11 @@ func (s *source) run(ctx context.Context) error {
 	}
 	unseat := s.seated(seat{s.claim.Station, s.claim.Token}, l)
 	defer unseat()
+	s.onLane = true
 	active := s.m.active.WithLabelValues(s.codec())
 	active.Inc()
 	defer active.Dec()
-	s.o.Log.InfoContext(ctx, "source on a lane", "station", s.claim.Station, "remote", s.claim.Remote, "format", s.format.String())
+	s.o.Log.InfoContext(ctx, "source on a lane", "transport", s.claim.Transport, "station", s.claim.Station, "remote", s.claim.Remote, "format", s.format.String())
 	err = s.carry(l, prefix)
 	if closeErr := l.Close(); closeErr != nil && errors.Is(err, io.EOF) {
 		err = laneError{closeErr}

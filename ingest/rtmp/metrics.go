@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"longwave/ingest/parting"
 )
 
 type metrics struct {
@@ -18,10 +20,10 @@ type metrics struct {
 
 // How a connection ended: the closed set of the label "result".
 const (
-	resultEnded        = "ended"        // the client said goodbye
+	resultEnded        = parting.Ended  // the client said goodbye
 	resultStalled      = "stalled"      // no sound for too long
-	resultClosed       = "closed"       // by us: taken over, removed, shut down
-	resultBroken       = "broken"       // the connection failed
+	resultClosed       = parting.Closed // by us: taken over, removed, shut down
+	resultBroken       = parting.Broken // the connection failed
 	resultMalformed    = "malformed"    // not RTMP, or no longer
 	resultUnsupported  = "unsupported"  // sound of a kind that is not taken
 	resultUndecodable  = "undecodable"  // not audio, or no longer

@@ -277,10 +277,28 @@ func TestLimits(t *testing.T) {
 		t.Error("a third connection was let in")
 	}
 	_ = first.net.Close()
-	st.result(t, "ended")
+	st.result(t, "broken")
 	st.Until("a place is free", func() bool {
 		_, err := dial(t, st.url(st.Token("C")))
 		return err == nil
+	})
+}
+
+// TestVanished: an encoder that is gone without a goodbye is told from one that stopped.
+func TestVanished(t *testing.T) {
+	t.Parallel()
+	st := newStation(t, rtmp.Options{})
+	packets := tone(t, time.Second)
+	stopped, killed := publish(t, st.url(st.Token("A"))), publish(t, st.url(st.Token("B")))
+	stopped.say(t, 0, packets)
+	stopped.bye(t)
+	st.Until("one has stopped", func() bool {
+		return strings.Contains(st.Log(), `result=ended reason="the client ended the stream"`)
+	})
+	killed.say(t, 0, packets)
+	_ = killed.net.Close()
+	st.Until("the other is lost", func() bool {
+		return strings.Contains(st.Log(), `level=WARN msg="source lost"`) && strings.Contains(st.Log(), `result=broken reason="the client closed the connection"`)
 	})
 }
 

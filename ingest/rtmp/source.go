@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"runtime/debug"
@@ -17,6 +16,7 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode"
+	"longwave/ingest/parting"
 	"longwave/ingest/units"
 )
 
@@ -35,6 +35,7 @@ var (
 	errAddress   = fmt.Errorf("the address is rtmp://host/%s and the stream key is the token: %w", application, ingest.ErrUnauthorized)
 	errPlay      = fmt.Errorf("there is nothing to play here, only to publish: %w", ingest.ErrForbidden)
 	errPanic     = errors.New("the library failed")
+	errGoodbye   = errors.New("the client ended the stream")
 )
 
 // A source is one client's sound on its way to a lane.
@@ -63,18 +64,14 @@ func (s *Server) serve(ctx context.Context, w *wire, remote string) {
 	err := src.run() //nolint:contextcheck // the source carries it
 	if src.lane != nil {
 		s.m.active.WithLabelValues(src.codec()).Dec()
-		if closeErr := src.lane.Close(); closeErr != nil && errors.Is(err, io.EOF) {
+		if closeErr := src.lane.Close(); closeErr != nil && errors.Is(err, errGoodbye) {
 			err = laneError{closeErr}
 		}
 	}
 	result := verdict(err)
 	s.m.ended.WithLabelValues(src.codec(), result).Inc()
-	line := src.plain(err)
-	if result == resultEnded || result == resultClosed {
-		s.o.Log.InfoContext(ctx, "source ended", "transport", "rtmp", "station", src.claim.Station, "remote", remote, "format", src.format.String(), "result", result, "reason", line)
-	} else {
-		s.o.Log.WarnContext(ctx, "source refused", "transport", "rtmp", "station", src.claim.Station, "remote", remote, "format", src.format.String(), "result", result, "reason", line)
-	}
+	end := parting.Source{Claim: src.claim, Format: src.format, OnLane: src.lane != nil, Result: result}
+	end.Tell(ctx, s.o.Log, err)
 }
 
 // run carries the sound until there is no more; its error says why.
@@ -177,7 +174,7 @@ func (s *source) message(m message.Message) error {
 	case *message.CommandAMF0:
 		switch m.Name {
 		case "deleteStream", "closeStream":
-			return io.EOF
+			return errGoodbye
 		}
 	}
 	return nil
@@ -203,22 +200,13 @@ func (s *source) refuse(err error) error {
 		Arguments: []any{nil, amf0.Object{
 			{Key: "level", Value: "error"},
 			{Key: "code", Value: "NetStream.Publish.BadName"},
-			{Key: "description", Value: s.plain(err)},
+			{Key: "description", Value: parting.Reason(s.claim, err)},
 		}},
 	})
 	return err
 }
 
 func (s *source) codec() string { return s.format.Codec.String() }
-
-// plain returns one line about err, without the token.
-func (s *source) plain(err error) string {
-	line := strings.ReplaceAll(err.Error(), "\n", " ")
-	if s.claim.Token != "" {
-		line = strings.ReplaceAll(line, s.claim.Token, "…")
-	}
-	return line
-}
 
 // A laneError is what a lane said to a packet.
 type laneError struct{ error }
@@ -245,7 +233,7 @@ func verdict(err error) string {
 		return resultMalformed
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return resultStalled
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, errGoodbye):
 		return resultEnded
 	}
 	return resultBroken

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -200,6 +201,30 @@ func TestSilence(t *testing.T) {
 	never.hungUp(t)
 	once.hungUp(t)
 	st.Until("both are counted", func() bool { return strings.Count(st.Log(), "result=stalled") == 2 })
+}
+
+// TestVanished: an encoder that is gone without a goodbye is told from one that hung up.
+func TestVanished(t *testing.T) {
+	t.Parallel()
+	st := newStation(t, srt.Options{})
+	var cut atomic.Bool
+	line := relay(t, st.host, func([]byte) bool { return !cut.Load() })
+	ts := stream(t, time.Second, "-c:a", "libopus")
+	good, lost := call(t, st, st.Token("A")), call(t, &station{host: line}, st.Token("B"))
+	for _, c := range []*caller{good, lost} {
+		if err := c.send(ts, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st.Until("both are on a lane", func() bool { return strings.Count(st.Log(), "source on a lane") == 2 })
+	cut.Store(true)
+	_ = good.Close()
+	st.Until("one has hung up", func() bool {
+		return strings.Contains(st.Log(), `result=ended reason="the client closed the connection"`)
+	})
+	st.Until("the other is lost", func() bool {
+		return strings.Contains(st.Log(), `level=WARN msg="source lost"`) && strings.Contains(st.Log(), `result=broken reason="nothing has come from the client for 5s"`)
+	})
 }
 
 // TestLimits: one address has so many connections and no more, and a place that is free

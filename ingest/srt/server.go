@@ -75,6 +75,7 @@ type Server struct {
 	o     Options
 	m     metrics
 	in    *turnstile.Turnstile
+	byes  *goodbyes
 
 	mu      sync.Mutex
 	ln      gosrt.Listener
@@ -107,7 +108,7 @@ func New[L lane](g gate[L], o Options) *Server {
 		open: func(ctx context.Context, c ingest.Claim, f decode.Format) (lane, error) {
 			return g.Open(ctx, c, f)
 		},
-		o: o, m: newMetrics(o.Registry), in: turnstile.New(o.Connections, o.PerAddress),
+		o: o, m: newMetrics(o.Registry), in: turnstile.New(o.Connections, o.PerAddress), byes: newGoodbyes(),
 		sources: map[*source]struct{}{},
 	}
 }
@@ -119,6 +120,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	}
 	c := gosrt.DefaultConfig()
 	c.ReceiverLatency, c.PeerLatency = s.o.Latency, s.o.Latency
+	c.PeerIdleTimeout, c.Logger = vanishedAfter, s.byes
 	// The library shares the port with whoever has it (SO_REUSEADDR) and nobody would
 	// notice; without that option it cannot be had.
 	probe, err := new(net.ListenConfig).ListenPacket(ctx, "udp", s.o.Address)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,12 +15,15 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode"
+	"longwave/ingest/parting"
 	"longwave/ingest/units"
 )
 
 const (
 	// refusalDelay is how long a wrong token waits for its answer.
 	refusalDelay = time.Second
+	// vanishedAfter is how long nothing at all may come: no word of the protocol either.
+	vanishedAfter = 5 * time.Second
 	// mostDamaged is how many pieces in a row may be damaged.
 	mostDamaged = 500
 	// mostHeld is how many packets the library may hold back: those that say they
@@ -37,6 +39,7 @@ var (
 	errHandshake  = errors.New("the handshake failed")
 	errHeld       = errors.New("too many packets of the future")
 	errPanic      = errors.New("the library failed")
+	errVanished   = fmt.Errorf("nothing has come from the client for %v", vanishedAfter)
 	errSilent     = fmt.Errorf("no sound for too long: %w", os.ErrDeadlineExceeded)
 )
 
@@ -68,11 +71,8 @@ func (s *source) serve(req gosrt.ConnRequest) {
 	}
 	result := verdict(err)
 	s.m.ended.WithLabelValues(s.codec(), result).Inc()
-	if result == resultEnded || result == resultClosed {
-		s.o.Log.InfoContext(s.ctx, "source ended", "transport", "srt", "station", s.claim.Station, "remote", s.claim.Remote, "format", s.format.String(), "result", result, "reason", s.plain(err))
-	} else {
-		s.o.Log.WarnContext(s.ctx, "source refused", "transport", "srt", "station", s.claim.Station, "remote", s.claim.Remote, "format", s.format.String(), "result", result, "reason", s.plain(err))
-	}
+	end := parting.Source{Claim: s.claim, Format: s.format, OnLane: s.lane != nil, Result: result}
+	end.Tell(s.ctx, s.o.Log, err)
 }
 
 // run carries the sound until there is no more; its error says why.
@@ -100,7 +100,11 @@ func (s *source) run(req gosrt.ConnRequest) (err error) {
 	watch.Go(func() { s.watch(done) })
 	defer watch.Wait()
 	defer close(done)
+	s.byes.expect(conn.SocketId())
 	err = s.carry(conn)
+	if said := s.byes.forget(conn.SocketId()); !said && errors.Is(err, io.EOF) {
+		err = errVanished
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return cmp.Or(s.why, err)
@@ -216,15 +220,6 @@ func (s *source) heard() {
 }
 
 func (s *source) codec() string { return s.format.Codec.String() }
-
-// plain returns one line about err, without the token.
-func (s *source) plain(err error) string {
-	line := strings.ReplaceAll(err.Error(), "\n", " ")
-	if s.claim.Token != "" {
-		line = strings.ReplaceAll(line, s.claim.Token, "…")
-	}
-	return line
-}
 
 // A laneError is what a lane said to a packet.
 type laneError struct{ error }

@@ -263,8 +263,10 @@ func verdict(err error) (status int, result string) {
 		return http.StatusNotAcceptable, resultBadRequest
 	case errors.Is(err, errNegotiation):
 		return http.StatusBadRequest, resultBadRequest
-	case errors.Is(err, errStopped), errors.Is(err, ingest.ErrClosed):
+	case errors.Is(err, errStopped):
 		return http.StatusServiceUnavailable, resultShutdown
+	case errors.Is(err, ingest.ErrClosed):
+		return http.StatusServiceUnavailable, resultClosed
 	}
 	return http.StatusInternalServerError, resultBroken
 }

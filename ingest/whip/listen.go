@@ -118,7 +118,7 @@ func (v *voice) observe(ctx context.Context, lane *ingest.PacketLane) {
 	case errors.Is(lane.Err(), ingest.ErrTakenOver):
 		v.end(resultTakenOver)
 	default:
-		v.end(resultShutdown)
+		v.end(resultClosed)
 	}
 }
 

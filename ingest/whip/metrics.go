@@ -11,7 +11,8 @@ const (
 	resultRemoved      = "removed"      // by the host
 	resultFlooded      = "flooded"      // too much, too long
 	resultBroken       = "broken"       // by an error of ours or of the transport
-	resultShutdown     = "shutdown"     // the server or the programme ends
+	resultClosed       = "closed"       // its programme ends
+	resultShutdown     = "shutdown"     // the server ends
 	resultBusy         = "busy"         // no seat or no place for a session
 	resultUnauthorized = "unauthorized" // a token that is not ours
 	resultForbidden    = "forbidden"    // a token that does not fit

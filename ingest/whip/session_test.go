@@ -280,6 +280,19 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// TestProgrammeEnds: that is not the end of the server.
+func TestProgrammeEnds(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t, whip.Options{})
+	s.speak(s.token(token.Token{}), whiptest.Voice{Hz: 1000, Amp: 0.3}, whiptest.Options{})
+	s.awaitTone(1000)
+	s.programme.Close()
+	s.awaitEnd("closed")
+	if n := s.count("longwave_whip_sessions_total", "shutdown"); n != 0 {
+		t.Errorf("%v sessions were ended by the server", n)
+	}
+}
+
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t, whip.Options{})

@@ -48,7 +48,7 @@ func (x *session) speak(ctx context.Context) {
 	case errors.Is(err, ingest.ErrTakenOver):
 		x.end(resultTakenOver)
 	case errors.Is(err, ingest.ErrClosed):
-		x.end(resultShutdown)
+		x.end(resultClosed)
 	default:
 		x.log().Error("return failed", "reason", err)
 		x.end(resultBroken)
