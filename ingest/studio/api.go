@@ -30,6 +30,8 @@ type Station struct {
 	// Alarms returns what else the host should know, such as an edge that fails; nil:
 	// nothing. It is asked once a second and must not block.
 	Alarms func() []Alarm
+	// Pathways are the ways to listeners; nil: none are configured.
+	Pathways Pathways
 }
 
 // An ICEServer helps a browser to find its way to us (W3C webrtc-pc section 4.2.2).
@@ -129,6 +131,8 @@ func (a *API) stationRoutes(r chi.Router) {
 	r.Get(station+"/speakers", a.handle(anybody, (*call).getSpeakers))
 	r.Patch(station+"/speakers/{seat}", a.handle(anybody, (*call).patchSpeaker))
 	r.Delete(station+"/speakers/{seat}", a.handle(hosts, (*call).deleteSpeaker))
+	r.Get(station+"/pathways", a.handle(hosts, (*call).getPathways))
+	r.Patch(station+"/pathways/{pathway}", a.handle(hosts, (*call).patchPathway))
 	r.Put(station+"/cue", a.handle(hosts, (*call).putCue))
 	r.Put(station+"/talkback", a.handle(hosts, (*call).putTalkback))
 }

@@ -85,7 +85,7 @@ func TestTokens(t *testing.T) {
 				}
 			}
 		})
-		if routes != 19 {
+		if routes != 21 {
 			t.Errorf("%d routes were asked", routes)
 		}
 		for _, path := range []string{"/api/v1/stations", "/api/v1/stations/news"} {
@@ -201,6 +201,7 @@ func TestBodies(t *testing.T) {
 			{"PATCH", "/speakers/" + r.seat(guest)},
 			{"PUT", "/cue"},
 			{"PUT", "/talkback"},
+			{"PATCH", "/pathways/cdn-a"},
 		}
 		large := `{"title":"` + strings.Repeat("x", 64<<10) + `"}`
 		for _, c := range routes {
