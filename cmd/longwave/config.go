@@ -19,6 +19,8 @@ import (
 // Config is what the configuration file says. Every key has a default; a flag
 // goes before the file, the file before the default.
 type Config struct {
+	// Node is the name of this node, where there are several. Default: none.
+	Node string `yaml:"node"`
 	// Listen is the address of the one listener that serves the audience and
 	// takes speakers. Default ":8080", or the port of Public when we end TLS.
 	Listen string `yaml:"listen"`
@@ -50,6 +52,9 @@ type Config struct {
 	Push []PushConfig `yaml:"push"`
 	// Stations are the audience's addresses. Default: one, "talk".
 	Stations []StationConfig `yaml:"stations"`
+	// Pathways are the ways on which listeners are reached, the preferred first. Default:
+	// public alone, and nobody is steered.
+	Pathways []PathwayConfig `yaml:"pathways"`
 	// Limits bound what outsiders can make us do.
 	Limits LimitConfig `yaml:"limits"`
 }
@@ -194,6 +199,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.checkInputs(); err != nil {
+		return err
+	}
+	if err := c.checkPathways(); err != nil {
 		return err
 	}
 	if c.SecretFile == "" {

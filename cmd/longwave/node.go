@@ -17,6 +17,7 @@ import (
 	"longwave/ingest/pcm"
 	"longwave/ingest/studio"
 	"longwave/ingest/token"
+	"longwave/origin/steer"
 	"longwave/packager"
 	"longwave/packager/relay"
 )
@@ -41,6 +42,7 @@ type station struct {
 	programme *ingest.Programme
 	packager  *packager.Packager
 	show      *broadcast.Show
+	steerer   *steer.Steerer // nil: no pathways are configured
 }
 
 // newNode opens everything that can be wrong: what is, is said before anybody is on
@@ -104,13 +106,14 @@ func (n *node) openStations(ctx context.Context) error {
 		})
 		s.packager, err = packager.New(packager.Options{
 			Station: cfg.Name, Profile: profile, Ladder: ladder, Start: start,
-			Live: n.sink(), Outlets: n.storage.outlets(cfg.Name, log, n.registry), Past: n.storage,
+			Pathways: n.cfg.pathways(), Live: n.sink(), Outlets: n.storage.outlets(cfg.Name, log, n.registry), Past: n.storage,
 			Now: n.clock.Now, Log: log, Registry: reg,
 		})
 		if err != nil {
 			return err
 		}
 		n.openShow(ctx, s, reg)
+		n.openSteering(ctx, s, ladder, log)
 		programmes = append(programmes, s.programme)
 		n.stations = append(n.stations, s)
 	}
@@ -187,6 +190,9 @@ func (n *node) start(ctx context.Context, group *errgroup.Group) {
 	}
 	for _, s := range n.stations {
 		group.Go(func() error { return s.show.Run(ctx) })
+		if s.steerer != nil {
+			group.Go(func() error { return s.steerer.Run(ctx) })
+		}
 	}
 	n.inputs.start(ctx, group, n)
 }

@@ -128,6 +128,25 @@ func (st *storage) outlets(station string, log *slog.Logger, reg prometheus.Regi
 	return out
 }
 
+// publisher returns a way to put small changing objects into every store. It does not
+// block.
+func (st *storage) publisher(log *slog.Logger) func(packager.Object) {
+	var queues []*push.Queue
+	add := func(s store.Store, name string) {
+		queues = append(queues, push.New(s, push.Options{Name: name, MaxQueued: 16, Workers: 1, Log: log}))
+	}
+	add(st.disk, "disk")
+	if st.bucket != nil {
+		add(st.bucket, "s3")
+	}
+	st.queues = append(st.queues, queues...)
+	return func(o packager.Object) {
+		for _, q := range queues {
+			q.Send(o)
+		}
+	}
+}
+
 // Get implements [origin.Archive].
 func (st *storage) Get(ctx context.Context, k packager.Key) (packager.Object, error) {
 	o, err := store.NewAudience(st.disk).Get(ctx, k)

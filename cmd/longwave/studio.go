@@ -54,11 +54,15 @@ func (n *node) openStudio() error {
 		o.ICEServers = append(o.ICEServers, studio.ICEServer{URLs: []string{s.URL}, Username: s.Username, Credential: credential})
 	}
 	for _, s := range n.stations {
-		o.Stations = append(o.Stations, studio.Station{
+		st := studio.Station{
 			Name: s.cfg.Name, Title: s.cfg.Title, Desk: s.programme.Desk(), Show: s.show, Meters: s.programme.Meters,
 			Push:   func(token string) map[string]string { return n.pushAddresses(s.cfg.Name, token) },
-			Alarms: func() []studio.Alarm { return n.alarms(s.cfg.Name) },
-		})
+			Alarms: func() []studio.Alarm { return n.alarms(s) },
+		}
+		if s.steerer != nil {
+			st.Pathways = pathwayDesk{s.steerer}
+		}
+		o.Stations = append(o.Stations, st)
 	}
 	n.studio = studio.New(o)
 	return nil
@@ -107,9 +111,12 @@ func withPort(host string, addr net.Addr) string {
 }
 
 // alarms are what the host should know besides the sound.
-func (n *node) alarms(station string) []studio.Alarm {
-	age, ok := n.live.Age(station)
+func (n *node) alarms(s *station) []studio.Alarm {
+	age, ok := n.live.Age(s.cfg.Name)
 	if ok && age <= stuck {
+		if a, bad := s.pathwayAlarm(); bad {
+			return []studio.Alarm{a}
+		}
 		return nil
 	}
 	a := studio.Alarm{Kind: studio.AlarmEdge, Grade: studio.GradeAlarm, Text: "Listeners get nothing new: the live edge does not move."}
