@@ -162,7 +162,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	a.metrics.answered(r, http.StatusOK)
 	why := s.run(r.Context())
 	a.metrics.ended.WithLabelValues(why).Inc()
-	a.opt.Log.InfoContext(r.Context(), "event stream closed", "station", c.station.Name, "speaker", c.token.Name, "token_id", c.token.ID, "reason", why, "lasted", time.Since(c.now))
+	a.opt.Log.InfoContext(r.Context(), "event stream closed", "station", c.station.Name, "speaker", c.token.Name, "token_id", c.token.ID, "reason", why, "lasted", time.Since(c.now).Round(time.Millisecond))
 }
 
 // gone ends what must not go on without its stream: a host who speaks to the guests
