@@ -56,6 +56,10 @@ lint: setup-test ## the gates that only read the code
 bench: setup-test build ## measure, and say what else the machine was doing
 	@infra/bench/run.sh
 
+.PHONY: soak
+soak: setup-test build ## run an hour, and say what grew or broke (FOR=1h PORT=8090 PROFILE=low)
+	@infra/soak/run.sh
+
 .PHONY: clean
 clean: ## remove what was built; ./data stays
 	rm -rf bin bench
