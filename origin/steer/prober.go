@@ -18,10 +18,10 @@ import (
 // Sent is what this node gave to listeners: the live window.
 type Sent interface {
 	// Playlist returns the newest media playlist of a rendition, which never changes, or
-	// nil when there is none.
-	Playlist(station, rendition string) *hls.Media
-	// Bytes returns an object of the live window, or nil when it is not there.
-	Bytes(k packager.Key) []byte
+	// nil when there is none; and whether its live edge has come to a stand.
+	Playlist(station, rendition string) (m *hls.Media, stands bool)
+	// Object returns the bytes of an object that is in the live window.
+	Object(k packager.Key) ([]byte, bool)
 }
 
 // How far a playlist may be behind ours. One with parts is a second old in a cache and
@@ -112,7 +112,7 @@ func (p *prober) look(ctx context.Context, target string, out *Probe) error {
 
 // judgeAge compares a playlist with ours.
 func (p *prober) judgeAge(rendition string, m *hls.Media, out *Probe) error {
-	ours := p.sent.Playlist(p.station, rendition)
+	ours, _ := p.sent.Playlist(p.station, rendition)
 	if ours == nil {
 		return nil
 	}
@@ -154,7 +154,7 @@ func (p *prober) lookAtMedia(ctx context.Context, playlist, rendition, file stri
 		return nil
 	}
 	if key, err := packager.ParseKey(p.station + "/" + name); err == nil {
-		if sent := p.sent.Bytes(key); sent != nil && !bytes.Equal(sent, data) {
+		if sent, ok := p.sent.Object(key); ok && !bytes.Equal(sent, data) {
 			return faultError{Wrong, name + " has other bytes than were sent"}
 		}
 	}

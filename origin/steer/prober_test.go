@@ -42,7 +42,7 @@ func partOf(name string) func(int64) []byte {
 }
 
 // Playlist implements Sent: one part a second, the newest of the last 30.
-func (c *cdn) Playlist(_, _ string) *hls.Media { return c.playlist(time.Now()) }
+func (c *cdn) Playlist(_, _ string) (*hls.Media, bool) { return c.playlist(time.Now()), false }
 
 func (c *cdn) playlist(now time.Time) *hls.Media {
 	n := int64(now.Sub(evening) / time.Second)
@@ -56,8 +56,8 @@ func (c *cdn) playlist(now time.Time) *hls.Media {
 	return m
 }
 
-// Bytes implements Sent.
-func (c *cdn) Bytes(k packager.Key) []byte { return partOf(station)(k.MSN) }
+// Object implements Sent.
+func (c *cdn) Object(k packager.Key) ([]byte, bool) { return partOf(station)(k.MSN), true }
 
 // set changes how it answers.
 func (c *cdn) set(change func(*cdn)) {

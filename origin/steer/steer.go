@@ -111,7 +111,7 @@ func (s *Steerer) watch(ctx context.Context, p *prober) {
 			return
 		case <-t.C:
 		}
-		if s.opt.Sent.Playlist(s.opt.Station, s.opt.Renditions[0]) == nil {
+		if m, _ := s.opt.Sent.Playlist(s.opt.Station, s.opt.Renditions[0]); m == nil {
 			continue
 		}
 		if look := p.probe(ctx); ctx.Err() == nil {
