@@ -21,6 +21,10 @@ type Object struct {
 	// Filler is near-silence in the place of a missed segment: it can be made again,
 	// so it may come after everything else.
 	Filler bool
+	// Late is from an earlier run: what is new goes first.
+	Late bool
+	// Basic is of a rendition that is never shed: it goes before the others.
+	Basic bool
 }
 
 // A Sink takes finished objects: a store, an origin's live window.

@@ -16,6 +16,19 @@ type Outlet interface {
 	Local() bool
 }
 
+// A Shedder is an outlet that can say that it is too slow for all that it is sent.
+type Shedder interface {
+	// Shed returns how many of the highest renditions the outlet wants to be spared,
+	// at most most. It is asked once a segment.
+	Shed(most int) int
+	// Spool takes an object that the store is to have one day, after everything else.
+	// There is no acknowledgement.
+	Spool(o Object)
+	// Withdraw takes away an object that changes: who asks the store for it is told
+	// that there is none, and looks elsewhere. There is no acknowledgement.
+	Withdraw(k Key)
+}
+
 // An Ack says that an object is kept, or that it was given up.
 type Ack struct {
 	Key    Key

@@ -1,29 +1,37 @@
 // Package push carries objects to a store in the background.
 //
-//	Send ──> queue ──> workers ──> Sink (a store)
-//	          │ newest version only    │
-//	          │ of what is mutable     └──> Acks: kept, or given up
+//	Send ──> line (bytes) ──────────────┐
+//	          │ 12 s, and the journal   ├──> workers ──> Sink (a store)
+//	          │ has it                  │
+//	          └──> backlog (names only) ┘──> Acks: kept, spooled, or given up
+//	Spool ─────────^        ^
+//	Owe ────────────────────┘
 //
 // What holds:
 //
 //   - Send never blocks: a store that is slow or dead delays neither the programme
 //     nor another store.
 //   - What changes (playlists) is sent one version at a time and never an old one
-//     after a newer. What does not change (media) goes side by side.
-//   - An object is tried until it is kept, its time is over, or the store says that
-//     it will never take it.
-//   - Every object that was sent is acknowledged once.
+//     after a newer. What does not change (media) goes side by side, and a second
+//     time when the first takes long.
+//   - First what is small and what is new, of the renditions that are never shed before
+//     the others; then the backlog, and fillers last.
+//   - With a journal an object is tried until the store has it or the journal no
+//     longer does; without one, until its time is over. Memory is bounded in either
+//     case: of what waits for long only the name is kept.
+//   - A store that is away is asked by one put at a time.
+//   - Every object that was sent is acknowledged once. [ErrSpooled] says that the
+//     store gets it, but too late for a live playlist.
 //
 // This package does not decide what is sent or in which order it may be named: the
-// packager does, from the acknowledgements.
+// packager does, from the acknowledgements. It keeps nothing on disk: the journal is
+// another store, which deletes what is too old.
 package push
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -32,26 +40,49 @@ import (
 	"longwave/packager"
 )
 
-// ErrSuperseded is the error of an object that a newer version took the place of
-// before it was sent.
-var ErrSuperseded = errors.New("a newer version was sent")
+var (
+	// ErrSuperseded is the error of an object that a newer version took the place of
+	// before it was sent.
+	ErrSuperseded = errors.New("a newer version was sent")
+	// ErrSpooled is the error of an object that the store does not have yet and gets
+	// from the journal later.
+	ErrSpooled = errors.New("spooled")
+	errFull    = errors.New("too many objects wait already")
+)
+
+// fresh is how long an object is for the live playlists; then it is backlog. Six
+// segments: a player that reads a store stands four to five behind.
+const fresh = 12 * time.Second
 
 // Options say how a [Queue] treats its store.
 type Options struct {
 	Name    string // of the store, for log and metrics
 	Local   bool   // see [packager.Outlet]
 	Workers int    // puts at one time; default 8
-	// Timeout bounds one put; default 10 s.
+	// Timeout bounds one put: so long, and a second more for each 8 kB. Default 2 s,
+	// 10 s for a local store.
 	Timeout time.Duration
-	// MaxAge is how long an object is tried; default 10 minutes.
+	// Hedge is when a put of what never changes is sent a second time. Default 300 ms;
+	// negative: never. A local store is not hedged.
+	Hedge time.Duration
+	// Journal reads what is kept on this machine: what it has needs no memory here.
+	// Nil: there is none.
+	Journal packager.Reader
+	// MaxAge is how long an object that the journal does not have is tried; default
+	// 10 minutes.
 	MaxAge time.Duration
-	// MaxQueued bounds the objects that wait; beyond it the oldest media is given
-	// up. Default 2,000: about 20 minutes of a ladder of five, or 60 MB.
-	MaxQueued int
+	// MaxBytes bounds what waits in memory; beyond it the oldest media is given up.
+	// Default 32 MB: ten minutes of a ladder of five.
+	MaxBytes int64
 	// Permanent reports errors that trying again does not help. Default: none.
 	Permanent func(error) bool
-	Log       *slog.Logger
-	Registry  prometheus.Registerer // nil: nothing is counted in public
+	// Refused reports errors that stay until somebody acts, as wrong credentials do.
+	// Default: none.
+	Refused func(error) bool
+	// Delete takes an object away, for [Queue.Withdraw]. Nil: it stays.
+	Delete   func(context.Context, packager.Key) error
+	Log      *slog.Logger
+	Registry prometheus.Registerer // nil: nothing is counted in public
 }
 
 func (o *Options) setDefaults() {
@@ -59,50 +90,65 @@ func (o *Options) setDefaults() {
 		o.Workers = 8
 	}
 	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
+		o.Timeout = 2 * time.Second
+		if o.Local {
+			o.Timeout = 10 * time.Second
+		}
+	}
+	if o.Hedge == 0 {
+		o.Hedge = 300 * time.Millisecond
+	}
+	if o.Local {
+		o.Hedge = -1
 	}
 	if o.MaxAge == 0 {
 		o.MaxAge = 10 * time.Minute
 	}
-	if o.MaxQueued == 0 {
-		o.MaxQueued = 2_000
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 32_000_000
 	}
+	never := func(error) bool { return false }
 	if o.Permanent == nil {
-		o.Permanent = func(error) bool { return false }
+		o.Permanent = never
+	}
+	if o.Refused == nil {
+		o.Refused = never
 	}
 }
 
-// A Queue is a [packager.Outlet] to one store.
+// A Queue is a [packager.Outlet] and a [packager.Shedder] to one store.
 type Queue struct {
 	sink    packager.Sink
 	opt     Options
 	metrics *metrics
 	acks    chan packager.Ack
+	wake    chan struct{} // buffered: there may be work
+	strays  sync.WaitGroup
 
 	mu      sync.Mutex
-	work    []*job        // waiting, oldest first
-	wake    chan struct{} // buffered: there may be work
-	busy    map[packager.Key]bool
-	failing bool // the last put failed
+	line    line
+	backlog backlog
+	busy    map[packager.Key]*job
+	spiller spiller
+	health  health
+	load    load
+	hedges  budget
 }
 
-// A job is an object on its way.
-type job struct {
-	object packager.Object
-	queued time.Time
-	tries  int
-	notYet time.Time // do not try before
-}
+// maxAcks bounds the acknowledgements that nobody took in yet: far more than there
+// are objects of twelve seconds.
+const maxAcks = 8_192
 
 // New returns a queue to sink; [Queue.Run] empties it.
 func New(sink packager.Sink, opt Options) *Queue {
 	opt.setDefaults()
 	q := &Queue{
 		sink: sink, opt: opt,
-		acks: make(chan packager.Ack, 2*opt.MaxQueued),
+		acks: make(chan packager.Ack, maxAcks),
 		wake: make(chan struct{}, 1),
-		busy: map[packager.Key]bool{},
+		busy: map[packager.Key]*job{},
 	}
+	q.hedges.tokens = hedgeBurst
 	q.metrics = newMetrics(opt.Registry, opt.Name, q)
 	return q
 }
@@ -114,37 +160,48 @@ func (q *Queue) Local() bool { return q.opt.Local }
 func (q *Queue) Acks() <-chan packager.Ack { return q.acks }
 
 // Send implements [packager.Outlet].
-func (q *Queue) Send(o packager.Object) {
-	q.mu.Lock()
-	dropped, err := q.insert(&job{object: o, queued: time.Now()})
-	q.mu.Unlock()
-	if dropped != nil {
-		q.acknowledge(dropped, err)
+func (q *Queue) Send(o packager.Object) { q.enter(&job{object: o, queued: time.Now()}) }
+
+// Spool implements [packager.Shedder].
+func (q *Queue) Spool(o packager.Object) {
+	q.enter(&job{object: o, queued: time.Now(), silent: true, late: true})
+}
+
+// Withdraw implements [packager.Shedder].
+func (q *Queue) Withdraw(k packager.Key) {
+	if q.opt.Delete != nil {
+		q.enter(&job{object: packager.Object{Key: k}, queued: time.Now(), silent: true, gone: true})
 	}
+}
+
+// Owe has the queue send an object that the journal has and the store lacks, when
+// there is nothing newer to do. It is not acknowledged. Without a journal there is
+// nothing to send.
+func (q *Queue) Owe(k packager.Key) {
+	if q.opt.Journal == nil {
+		return
+	}
+	q.mu.Lock()
+	q.backlog.add(k)
+	q.mu.Unlock()
 	q.signal()
 }
 
-// insert enters j and returns the job that had to go for it, if any.
-func (q *Queue) insert(j *job) (*job, error) {
-	if !j.object.Key.Immutable() {
-		for i, old := range q.work {
-			if old.object.Key == j.object.Key {
-				q.work[i] = j
-				return old, ErrSuperseded
-			}
-		}
+// Owes reports whether the store is still to get the object.
+func (q *Queue) Owes(k packager.Key) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.busy[k] != nil || q.backlog.has(k) || q.line.has(k)
+}
+
+func (q *Queue) enter(j *job) {
+	q.mu.Lock()
+	out, err := q.line.insert(j, q.opt.MaxBytes)
+	q.mu.Unlock()
+	if out != nil {
+		q.acknowledge(out, err)
 	}
-	q.work = append(q.work, j)
-	if len(q.work) <= q.opt.MaxQueued {
-		return nil, nil
-	}
-	for i, old := range q.work {
-		if old.object.Key.Kind == packager.Segment {
-			q.work = append(q.work[:i], q.work[i+1:]...)
-			return old, fmt.Errorf("%d objects wait already", q.opt.MaxQueued)
-		}
-	}
-	return nil, nil
+	q.signal()
 }
 
 func (q *Queue) signal() {
@@ -154,144 +211,95 @@ func (q *Queue) signal() {
 	}
 }
 
-// Run sends until ctx ends. What waits then is lost to this store: give ctx the
-// time to drain, see [Queue.Waiting].
+// Run sends until ctx ends. What waits then the store gets in another run, by
+// [Queue.Owe], or, without a journal, never: give ctx the time to drain, see
+// [Queue.Waiting].
 func (q *Queue) Run(ctx context.Context) error {
+	defer q.strays.Wait()
 	var workers sync.WaitGroup
 	defer workers.Wait()
-	slots := make(chan struct{}, q.opt.Workers)
-	for {
+	for ctx.Err() == nil {
+		q.spill(ctx, &workers)
 		j, wait := q.next()
 		if j == nil {
-			if !q.idle(ctx, wait) {
-				return nil
-			}
+			q.idle(ctx, wait)
 			continue
 		}
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
-		workers.Go(func() {
-			defer func() { <-slots }()
-			q.try(ctx, j)
-		})
+		workers.Go(func() { q.work(ctx, j) })
 	}
+	return nil
 }
 
-// idle waits for work; it is false when ctx has ended.
-func (q *Queue) idle(ctx context.Context, wait time.Duration) bool {
+// idle waits for work.
+func (q *Queue) idle(ctx context.Context, wait time.Duration) {
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return false
 	case <-q.wake:
 	case <-t.C:
 	}
-	return true
 }
 
-// next takes the oldest job that may be tried now, fillers last, or says how long
-// there is none.
+// next takes the job that is to be done now, or says for how long there is none.
 func (q *Queue) next() (*job, time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now, wait, found := time.Now(), time.Hour, -1
-	for i, j := range q.work {
-		if q.busy[j.object.Key] {
-			continue
+	now := time.Now()
+	if wait := q.health.wait(now, len(q.busy)); wait > 0 {
+		return nil, q.look(wait)
+	}
+	behind := q.load.behind(q.lag(now))
+	if len(q.busy) >= q.load.of(q.opt.Workers) {
+		return nil, q.look(time.Hour) // until one of them is done
+	}
+	j, wait := q.line.first(now, q.busy)
+	if j != nil && j.class() > classBasic && len(q.busy) >= q.load.of(q.opt.Workers)/2 && len(q.busy) > 0 {
+		return nil, q.look(wait) // the rest is for what is never shed
+	}
+	if j == nil || j.class() >= classLate {
+		if !q.mayCatchUp(behind) {
+			return nil, q.look(wait)
 		}
-		if d := j.notYet.Sub(now); d > 0 {
-			wait = min(wait, d)
-			continue
-		}
-		if found < 0 || !j.object.Filler {
-			found = i
-		}
-		if !j.object.Filler {
-			break
+		if j == nil || j.class() == classFiller {
+			if d := q.backlog.notYet.Sub(now); d > 0 {
+				wait = min(wait, d)
+			} else if k, ok := q.backlog.take(); ok {
+				j = &job{object: packager.Object{Key: k}, queued: now, silent: true, late: true, owed: true}
+			}
 		}
 	}
-	if found < 0 {
-		return nil, wait
+	if j == nil {
+		return nil, q.look(wait)
 	}
-	j := q.work[found]
-	q.work = slices.Delete(q.work, found, found+1)
-	q.busy[j.object.Key] = true
+	q.line.remove(j)
+	q.busy[j.object.Key] = j
 	return j, 0
 }
 
-// try puts j once.
-func (q *Queue) try(ctx context.Context, j *job) {
-	putCtx, cancel := context.WithTimeout(ctx, q.opt.Timeout)
-	err := q.sink.Put(putCtx, j.object)
-	cancel()
-	j.tries++
-	again := err != nil && ctx.Err() == nil && !q.opt.Permanent(err) && time.Since(j.queued) < q.opt.MaxAge
-	q.report(ctx, j, err)
-	q.mu.Lock()
-	delete(q.busy, j.object.Key)
-	if again {
-		j.notYet = time.Now().Add(backOff(j.tries))
-		again = q.requeue(j)
-		if !again {
-			err = ErrSuperseded
+// mayCatchUp bounds what is sent beside the live stream, more so on a slow line.
+func (q *Queue) mayCatchUp(behind bool) bool {
+	if behind || q.load.shed > 0 {
+		return len(q.busy) == 0
+	}
+	n := 0
+	for _, j := range q.busy {
+		if j.class() >= classLate {
+			n++
 		}
 	}
-	q.mu.Unlock()
-	if !again {
-		q.acknowledge(j, err)
-	}
-	q.signal()
-}
-
-// requeue puts j back in its place; it is false when a newer version waits.
-func (q *Queue) requeue(j *job) bool {
-	at := 0
-	for i, other := range q.work {
-		if other.object.Key == j.object.Key {
-			return false
-		}
-		if !other.queued.After(j.queued) {
-			at = i + 1
-		}
-	}
-	q.work = append(q.work, nil)
-	copy(q.work[at+1:], q.work[at:])
-	q.work[at] = j
-	return true
-}
-
-// backOff is how long to wait after the n-th failure: 0.2 s, doubling, at most 5 s.
-func backOff(n int) time.Duration {
-	return min(200*time.Millisecond<<min(n-1, 5), 5*time.Second)
-}
-
-// report logs when a store begins to fail and when it is well again, not each time.
-func (q *Queue) report(ctx context.Context, j *job, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	q.mu.Lock()
-	turned := q.failing != (err != nil)
-	q.failing = err != nil
-	q.mu.Unlock()
-	switch {
-	case err != nil:
-		q.metrics.failures.Inc()
-		if turned {
-			q.opt.Log.ErrorContext(ctx, "store fails: the live stream goes on, nothing more is kept there until it recovers", "store", q.opt.Name, "key", j.object.Key.String(), "err", err)
-		}
-	case turned:
-		q.opt.Log.InfoContext(ctx, "store works again", "store", q.opt.Name)
-	}
+	return n < min(q.backlog.pace(), max(q.load.of(q.opt.Workers)/2, 1))
 }
 
 func (q *Queue) acknowledge(j *job, err error) {
-	if err != nil && !errors.Is(err, ErrSuperseded) {
+	switch {
+	case errors.Is(err, ErrSpooled):
+		q.metrics.spooled.Inc()
+	case err != nil && !errors.Is(err, ErrSuperseded):
 		q.metrics.lost.Inc()
+	}
+	if j.silent {
+		return
 	}
 	select {
 	case q.acks <- packager.Ack{Key: j.object.Key, Err: err, Filler: j.object.Filler}:
@@ -299,19 +307,30 @@ func (q *Queue) acknowledge(j *job, err error) {
 	}
 }
 
-// Waiting returns the number of objects that are not kept yet.
+// Waiting returns the number of objects that are not kept yet, the backlog included.
 func (q *Queue) Waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.work) + len(q.busy)
+	return len(q.line.jobs) + len(q.busy) + q.backlog.count
 }
 
-// age returns how long the oldest object has been waiting.
-func (q *Queue) age() time.Duration {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.work) == 0 {
-		return 0
+// lag is how long the oldest new segment has been waiting or under way, from when the
+// store took anything at all. The caller holds q.mu.
+func (q *Queue) lag(now time.Time) time.Duration {
+	oldest := now
+	live := func(j *job) {
+		if c := j.class(); (c == classBasic || c == classFresh) && j.object.Key.Immutable() && j.queued.Before(oldest) {
+			oldest = j.queued
+		}
 	}
-	return time.Since(q.work[0].queued)
+	for _, j := range q.line.jobs {
+		live(j)
+	}
+	for _, j := range q.busy {
+		live(j)
+	}
+	if oldest.Before(q.health.aliveSince) {
+		oldest = q.health.aliveSince
+	}
+	return now.Sub(oldest)
 }

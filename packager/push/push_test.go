@@ -192,7 +192,7 @@ func TestGivesUp(t *testing.T) {
 func TestFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{down: func(packager.Key) error { return errDown }}
-		q := start(t, s, push.Options{MaxQueued: 10})
+		q := start(t, s, push.Options{MaxBytes: 20})
 		for i := range int64(30) {
 			q.Send(segment(i))
 		}

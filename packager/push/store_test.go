@@ -1,0 +1,536 @@
+package push_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"longwave/packager"
+	"longwave/packager/push"
+)
+
+// A journal is a store on this machine, as the queue of another one reads it.
+type journal struct {
+	mu   sync.Mutex
+	kept map[packager.Key][]byte
+}
+
+func (j *journal) keep(o packager.Object) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.kept == nil {
+		j.kept = map[packager.Key][]byte{}
+	}
+	j.kept[o.Key] = o.Data
+}
+
+func (j *journal) Read(_ context.Context, k packager.Key) ([]byte, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if b, ok := j.kept[k]; ok {
+		return b, nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+// A link is a store behind a line of so many byte/s that all puts share, one after the
+// other. Hung puts of a key never end.
+type link struct {
+	rate  float64 // byte/s; 0: no limit
+	hang  func(k packager.Key, nth int) bool
+	mu    sync.Mutex
+	free  time.Time // of the line
+	down  error
+	tries map[packager.Key]int
+	kept  map[packager.Key][]byte
+	at    map[packager.Key]time.Time
+	order []packager.Key
+}
+
+func newLink(rate float64) *link {
+	return &link{rate: rate, tries: map[packager.Key]int{}, kept: map[packager.Key][]byte{}, at: map[packager.Key]time.Time{}}
+}
+
+func (l *link) Put(ctx context.Context, o packager.Object) error {
+	l.mu.Lock()
+	l.tries[o.Key]++
+	nth, down := l.tries[o.Key], l.down
+	var wait time.Duration
+	if down == nil && l.rate > 0 {
+		if now := time.Now(); l.free.Before(now) {
+			l.free = now
+		}
+		l.free = l.free.Add(time.Duration(float64(len(o.Data)+900) / l.rate * float64(time.Second)))
+		wait = time.Until(l.free)
+	}
+	l.mu.Unlock()
+	if down != nil {
+		return down
+	}
+	if l.hang != nil && l.hang(o.Key, nth) {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	select {
+	case <-time.After(wait):
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if old, ok := l.kept[o.Key]; ok && o.Key.Immutable() && !bytes.Equal(old, o.Data) {
+		return errors.New("other bytes")
+	}
+	l.kept[o.Key], l.at[o.Key] = o.Data, time.Now()
+	l.order = append(l.order, o.Key)
+	return nil
+}
+
+func (l *link) set(down error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.down = down
+}
+
+// has counts the segments that arrived.
+func (l *link) has() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for k := range l.kept {
+		if k.Kind == packager.Segment {
+			n++
+		}
+	}
+	return n
+}
+
+// run runs q in the bubble and takes in what it acknowledges.
+func run(t *testing.T, sink packager.Sink, opt push.Options) (*push.Queue, *ackLog) {
+	t.Helper()
+	opt.Name = "test"
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	q := push.New(sink, opt)
+	log := &ackLog{errs: map[packager.Key]error{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	var both sync.WaitGroup
+	both.Go(func() {
+		if err := q.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	both.Go(func() {
+		for {
+			select {
+			case a := <-q.Acks():
+				log.mu.Lock()
+				log.errs[a.Key] = a.Err
+				log.mu.Unlock()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		both.Wait()
+	})
+	return q, log
+}
+
+type ackLog struct {
+	mu   sync.Mutex
+	errs map[packager.Key]error
+}
+
+// count returns how many acknowledgements were nil, and how many said spooled.
+func (l *ackLog) count() (kept, spooled int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for k, err := range l.errs {
+		switch {
+		case k.Kind != packager.Segment:
+		case err == nil:
+			kept++
+		case errors.Is(err, push.ErrSpooled):
+			spooled++
+		}
+	}
+	return kept, spooled
+}
+
+// step is the length of a segment.
+const step = 1920 * time.Millisecond
+
+// rungs are the bytes of a segment of each rendition of the ladder.
+var rungs = []struct {
+	name  string
+	bytes int
+	basic bool
+}{
+	{"opus-24", 7_200, true}, {"opus-48", 13_200, false}, {"opus-96", 25_400, false}, {"aac-48", 14_900, true}, {"aac-96", 28_800, false},
+}
+
+const ladderRate = (7_200 + 13_200 + 25_400 + 14_900 + 28_800) / 1.92 // byte/s
+
+// A studio makes segments and playlists as the packager does: what is shed it spools.
+type studio struct {
+	q       *push.Queue
+	journal *journal
+	msn     int64
+	shed    map[string]bool
+	most    int // that were shed at one time
+}
+
+// dearest is the order in which renditions are shed.
+var dearest = []string{"aac-96", "opus-96", "opus-48"}
+
+func (s *studio) segment() {
+	n := s.q.Shed(len(dearest))
+	s.most = max(s.most, n)
+	for i, name := range dearest {
+		if s.shed == nil {
+			s.shed = map[string]bool{}
+		}
+		s.shed[name] = i < n
+	}
+	for _, r := range rungs {
+		k := packager.Key{Station: "talk", Rendition: r.name, Kind: packager.Segment, MSN: s.msn}
+		o := packager.Object{Key: k, Data: bytes.Repeat(fmt.Append(nil, s.msn, " "), r.bytes/10)[:r.bytes/10*2], Basic: r.basic}
+		o.Data = append(o.Data, make([]byte, r.bytes-len(o.Data))...)
+		s.journal.keep(o)
+		if s.shed[r.name] {
+			s.q.Spool(o)
+			continue
+		}
+		s.q.Send(o)
+		s.q.Send(packager.Object{Key: packager.Key{Station: "talk", Rendition: r.name, Kind: packager.Media}, Data: make([]byte, 2_500), Basic: r.basic})
+	}
+	s.msn++
+	time.Sleep(step)
+}
+
+func (s *studio) segments(n int) {
+	for range n {
+		s.segment()
+	}
+}
+
+// until makes segments until there is nothing left to send, and returns how long that
+// took; it gives up after most.
+func (s *studio) until(most time.Duration) time.Duration {
+	began := time.Now()
+	for s.q.Waiting() > 0 && time.Since(began) < most {
+		s.segment()
+	}
+	return time.Since(began)
+}
+
+// TestHedge: an object whose first put hangs arrives by a second one, soon and once;
+// a playlist is not put twice.
+func TestHedge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink(0)
+		l.hang = func(_ packager.Key, nth int) bool { return nth == 1 }
+		q, _ := run(t, l, push.Options{})
+		began := time.Now()
+		q.Send(segment(1))
+		q.Send(playlist(1))
+		time.Sleep(400 * time.Millisecond)
+		if at := l.at[segment(1).Key].Sub(began); at < 300*time.Millisecond || at > 350*time.Millisecond {
+			t.Errorf("the segment arrived after %v", at)
+		}
+		if n := l.tries[playlist(1).Key]; n != 1 {
+			t.Errorf("the playlist was put %d times", n)
+		}
+		time.Sleep(10 * time.Second)
+		if n := l.tries[segment(1).Key]; n != 2 || q.Waiting() != 0 || l.kept[playlist(1).Key] == nil {
+			t.Errorf("the segment was put %d times, %d objects wait", n, q.Waiting())
+		}
+	})
+}
+
+// TestHedgesAreFew: on a line that is slow as a whole second puts would make it slower.
+func TestHedgesAreFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink(0)
+		l.hang = func(packager.Key, int) bool { time.Sleep(500 * time.Millisecond); return false }
+		q, _ := run(t, l, push.Options{})
+		for i := range int64(100) {
+			q.Send(segment(i))
+			time.Sleep(time.Second)
+		}
+		puts := 0
+		for _, n := range l.tries {
+			puts += n
+		}
+		if puts < 106 || puts > 120 {
+			t.Errorf("100 objects were put %d times", puts)
+		}
+	})
+}
+
+// TestOutage: a store that is away for two hours costs neither bytes of memory nor an
+// object, and what is new arrives at once when it is back, before the backlog.
+func TestOutage(t *testing.T) {
+	for name, c := range map[string]struct {
+		rate float64
+		most time.Duration // until it is drained
+	}{
+		"a line of twice the ladder": {2 * ladderRate * 1.2, 4 * time.Hour},
+		"a good line":                {5_000_000, 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, j := newLink(c.rate), &journal{}
+				reg := prometheus.NewRegistry()
+				q, log := run(t, l, push.Options{Journal: j, Registry: reg})
+				s := &studio{q: q, journal: j}
+				s.segments(5)
+				l.set(errDown)
+				s.segments(3600 * 2 * 100 / 192)
+				if b := gauge(t, reg, "longwave_push_waiting_bytes"); b > 1_000_000 {
+					t.Errorf("%v bytes of memory wait", b)
+				}
+				l.set(nil)
+				back := s.msn
+				s.segments(6)
+				for _, r := range rungs {
+					if at, ok := l.at[s.key(r.name, back+4)]; !ok {
+						t.Errorf("10 s after the store was back segment 5 of %s was not there: %v", r.name, at)
+					}
+				}
+				if took := s.until(c.most); took >= c.most {
+					t.Errorf("not drained after %v: %d objects wait", took, q.Waiting())
+				}
+				if got, want := l.has(), int(s.msn)*len(rungs); got != want {
+					t.Errorf("%d of %d segments arrived", got, want)
+				}
+				if kept, spooled := log.count(); kept+spooled != int(s.msn)*len(rungs) || s.most != 0 {
+					t.Errorf("%d acknowledged as kept, %d as spooled, of %d; %d renditions were shed", kept, spooled, int(s.msn)*len(rungs), s.most)
+				}
+				s.inTime(t, l, back+5, s.msn-2)
+			})
+		})
+	}
+}
+
+func (s *studio) key(rendition string, msn int64) packager.Key {
+	return packager.Key{Station: "talk", Rendition: rendition, Kind: packager.Segment, MSN: msn}
+}
+
+// inTime checks that every segment between two numbers arrived before the next was due.
+func (s *studio) inTime(t *testing.T, l *link, from, to int64) {
+	t.Helper()
+	end := time.Now() // segment msn was sent (s.msn-msn) steps ago
+	for msn := from; msn < to; msn++ {
+		sent := end.Add(-time.Duration(s.msn-msn) * step)
+		for _, r := range rungs {
+			if took := l.at[s.key(r.name, msn)].Sub(sent); took > 2*step {
+				t.Fatalf("segment %d of %s took %v while the backlog was sent", msn, r.name, took)
+			}
+		}
+	}
+}
+
+func gauge(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	all, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		if f.GetName() == name {
+			m := f.GetMetric()[0]
+			return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
+}
+
+// TestOverload: a line of 1.2 times the ladder, which is too little with playlists and
+// headers, and ones far below it: the lowest renditions stay within two segments, the
+// highest are shed and come back, and in the end the store has everything.
+func TestOverload(t *testing.T) {
+	for _, factor := range []float64{1.2, 0.8, 0.55} {
+		t.Run(fmt.Sprint(factor), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, j := newLink(20*ladderRate), &journal{}
+				q, _ := run(t, l, push.Options{Journal: j})
+				s := &studio{q: q, journal: j}
+				s.segments(10)
+				l.setRate(factor * ladderRate)
+				from := s.msn
+				s.segments(32)
+				end, last := time.Now(), s.msn
+				l.setRate(20 * ladderRate)
+				if s.most == 0 && factor < 1 {
+					t.Errorf("nothing was shed")
+				}
+				s.segments(200)
+				for msn := from; msn < last; msn++ {
+					sent := end.Add(-time.Duration(last-msn) * step)
+					for _, r := range []string{"opus-24", "aac-48"} {
+						if took := l.at[s.key(r, msn)].Sub(sent); took > 2*step {
+							t.Errorf("segment %d of %s took %v", msn-from, r, took)
+						}
+					}
+				}
+				if n := q.Shed(3); n != 0 {
+					t.Errorf("%d renditions are still shed", n)
+				}
+				if took := s.until(time.Minute); l.has() != int(s.msn)*len(rungs) {
+					t.Errorf("%d of %d segments arrived %v later", l.has(), int(s.msn)*len(rungs), took)
+				}
+			})
+		})
+	}
+}
+
+func (l *link) setRate(rate float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rate, l.free = rate, time.Now()
+}
+
+// TestNoFlapping: a store that cannot bear what it was given back is given it later
+// and later.
+func TestNoFlapping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		l, j := newLink(0.8*ladderRate), &journal{}
+		q, _ := run(t, l, push.Options{Journal: j, Registry: reg})
+		s := &studio{q: q, journal: j}
+		s.segments(1000) // 32 minutes
+		if n := gauge(t, reg, "longwave_push_sheds_total"); n < 2 || n > 20 {
+			t.Errorf("renditions were taken away %v times in half an hour", n)
+		}
+	})
+}
+
+// TestCatchUp: what an earlier run left is read from the journal and sent when there is
+// nothing newer, what the journal no longer has is given up and said once.
+func TestCatchUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text strings.Builder
+		reg := prometheus.NewRegistry()
+		l, j := newLink(0), &journal{}
+		q, _ := run(t, l, push.Options{Journal: j, Registry: reg, Log: slog.New(slog.NewTextHandler(&text, nil))})
+		for i := range int64(100) {
+			if i != 20 && i != 30 {
+				j.keep(segment(i))
+			}
+			q.Owe(segment(i).Key)
+			if !q.Owes(segment(i).Key) || q.Owes(segment(i+1).Key) {
+				t.Fatal("it does not know what it owes")
+			}
+		}
+		q.Owe(segment(7).Key) // again
+		time.Sleep(time.Minute)
+		if l.has() != 98 || q.Waiting() != 0 || gauge(t, reg, "longwave_push_lost_objects_total") != 2 {
+			t.Errorf("%d arrived, %d wait, %v were given up", l.has(), q.Waiting(), gauge(t, reg, "longwave_push_lost_objects_total"))
+		}
+		if n := strings.Count(text.String(), "cannot be read on this machine"); n != 1 {
+			t.Errorf("said %d times:\n%s", n, text.String())
+		}
+	})
+}
+
+// TestOneThatCannotBePut: an object that the store cannot take for a while does not
+// hold up the backlog.
+func TestOneThatCannotBePut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, j := newLink(0), &journal{}
+		s := &sink{down: func(k packager.Key) error {
+			if k.MSN == 0 {
+				return errDown
+			}
+			return l.Put(t.Context(), segment(k.MSN))
+		}, t: t, now: map[string]string{}, busy: map[packager.Key]bool{}}
+		q, _ := run(t, s, push.Options{Journal: j})
+		for i := range int64(50) {
+			j.keep(segment(i))
+			q.Owe(segment(i).Key)
+		}
+		time.Sleep(5 * time.Minute)
+		if l.has() != 49 || q.Waiting() != 1 {
+			t.Errorf("%d arrived, %d wait", l.has(), q.Waiting())
+		}
+	})
+}
+
+// TestRefused: credentials that become wrong in the middle are said once, with what to
+// do, and shown by a figure until they are mended.
+func TestRefused(t *testing.T) {
+	refused := errors.New("the secret key does not belong to the access key: put both in again")
+	synctest.Test(t, func(t *testing.T) {
+		var text strings.Builder
+		reg := prometheus.NewRegistry()
+		l, j := newLink(0), &journal{}
+		q, _ := run(t, l, push.Options{
+			Journal: j, Registry: reg, Log: slog.New(slog.NewTextHandler(&text, nil)),
+			Refused: func(err error) bool { return errors.Is(err, refused) },
+		})
+		s := &studio{q: q, journal: j}
+		s.segments(5)
+		l.set(refused)
+		s.segments(300)
+		if n := strings.Count(text.String(), "level=ERROR msg=\"store refuses what we send"); n != 1 || !strings.Contains(text.String(), "put both in again") {
+			t.Errorf("said %d times:\n%s", n, text.String())
+		}
+		if gauge(t, reg, "longwave_push_refused") != 1 {
+			t.Error("the figure does not show it")
+		}
+		l.set(nil)
+		s.segments(20)
+		if gauge(t, reg, "longwave_push_refused") != 0 || l.has() < int(s.msn-1)*len(rungs) {
+			t.Errorf("after it was mended: figure %v, %d of %d segments", gauge(t, reg, "longwave_push_refused"), l.has(), int(s.msn)*len(rungs))
+		}
+	})
+}
+
+// TestOrder: behind a put that is under way, small things go first, then new segments
+// of the lowest renditions, then the others, the backlog, and fillers last.
+func TestOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, j := newLink(1_000), &journal{}
+		q, _ := run(t, l, push.Options{Journal: j, Workers: 1})
+		named := func(rendition string, kind packager.Kind, msn int64) packager.Object {
+			k := packager.Key{Station: "talk", Rendition: rendition, Kind: kind, MSN: msn}
+			if kind == packager.Init {
+				k.Name = "x"
+			}
+			return packager.Object{Key: k}
+		}
+		q.Send(named("a", packager.Segment, 1))
+		synctest.Wait()
+		old, filler, basic, late := named("a", packager.Segment, 2), named("a", packager.Segment, 3), named("b", packager.Segment, 4), named("a", packager.Segment, 5)
+		filler.Filler, basic.Basic, late.Late = true, true, true
+		j.keep(old)
+		q.Owe(old.Key)
+		for _, o := range []packager.Object{filler, late, named("a", packager.Segment, 6), basic, named("b", packager.Init, 0)} {
+			q.Send(o)
+		}
+		time.Sleep(time.Minute)
+		var got []int64
+		for _, k := range l.order {
+			got = append(got, k.MSN)
+		}
+		if fmt.Sprint(got) != "[1 0 4 6 5 2 3]" {
+			t.Errorf("sent in the order %v", got)
+		}
+	})
+}
