@@ -15,10 +15,13 @@ const (
 )
 
 // multivariants returns the lists of the station's renditions: for the origin, whose
-// media playlists have parts, or for a store, whose are plain.
-func (p *Packager) multivariants(plain bool) []Object {
+// media playlists have parts, or for a store, whose are plain and of which it has some.
+func (p *Packager) multivariants(plain bool, has []bool) []Object {
 	var aac, opus []hls.Variant
-	for _, w := range p.windows {
+	for i, w := range p.windows {
+		if plain && !has[i] {
+			continue
+		}
 		v := p.variant(w)
 		if w.rend.rung.Codec == "aac" {
 			aac = append(aac, v)
@@ -79,7 +82,7 @@ func (p *Packager) variant(w *window) hls.Variant {
 // putMultivariants puts the lists into the live window and, where they stand there
 // already, into the stores.
 func (p *Packager) putMultivariants(ctx context.Context) {
-	for _, o := range p.multivariants(false) {
+	for _, o := range p.multivariants(false, nil) {
 		p.putLive(ctx, o)
 	}
 	for _, s := range p.outlets {
@@ -90,7 +93,7 @@ func (p *Packager) putMultivariants(ctx context.Context) {
 }
 
 func (p *Packager) sendMultivariants(s *shop) {
-	for _, o := range p.multivariants(true) {
+	for _, o := range p.multivariants(true, s.has) {
 		s.send(o)
 	}
 }

@@ -18,6 +18,7 @@ type outlet struct {
 	hold  bool
 	local bool
 	lose  func(packager.Key) bool
+	wait  func(packager.Key) bool // never answered
 	acks  chan packager.Ack
 	lists [][]byte // versions of opus-48's playlist
 	order []string // keys, as they were kept
@@ -37,6 +38,9 @@ func (o *outlet) channel() chan packager.Ack {
 func (o *outlet) Send(obj packager.Object) {
 	if o.kept == nil {
 		o.kept = map[string][]byte{}
+	}
+	if o.wait != nil && o.wait(obj.Key) {
+		return
 	}
 	a := packager.Ack{Key: obj.Key}
 	if o.lose != nil && o.lose(obj.Key) {

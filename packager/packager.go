@@ -54,6 +54,8 @@ type Packager struct {
 	closing []finished // whose segments wait for a local store to have them
 	slow    bool       // it did not have the last ones in time
 	ended   bool
+
+	sheddable []int // of windows, in the order in which slow stores are spared them
 }
 
 // A finished part waits for the others of its round before it is listed.
@@ -85,6 +87,7 @@ func New(opt Options) (*Packager, error) {
 		p.windows = append(p.windows, newWindow(r, MSN(opt.Start)-windowSegments))
 		p.rates[rung.Name] = rung.estimate()
 	}
+	p.sheddable = sheddable(p.windows)
 	for _, o := range opt.Outlets {
 		p.outlets = append(p.outlets, newShop(o, p.windows))
 	}

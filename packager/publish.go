@@ -17,17 +17,7 @@ const keepWait = 20 * time.Millisecond
 func (p *Packager) publish(ctx context.Context) {
 	p.closeSegments(ctx, p.overdue())
 	p.keepMarks()
-	for _, f := range p.done {
-		if f.chunk.segment == nil {
-			continue
-		}
-		o := Object{Key: p.key(f.window, Key{Kind: Segment, MSN: f.chunk.msn}), Data: f.chunk.segment}
-		p.rates.measure(f.window.rend.rung.Name, len(o.Data))
-		for _, s := range p.outlets {
-			s.send(o)
-		}
-		p.closing = append(p.closing, f)
-	}
+	p.sendSegments(ctx)
 	for _, f := range p.done {
 		p.listPart(ctx, f.window, f.chunk)
 	}
@@ -45,6 +35,30 @@ func (p *Packager) publish(ctx context.Context) {
 		for _, f := range p.done {
 			p.metrics.edge.Observe(pcm.Duration(now - f.chunk.newestAU).Seconds())
 		}
+	}
+}
+
+// sendSegments sends the stores the segments that ended in this round.
+func (p *Packager) sendSegments(ctx context.Context) {
+	asked := false
+	for _, f := range p.done {
+		if f.chunk.segment == nil {
+			continue
+		}
+		if !asked {
+			asked = true
+			p.spare(ctx)
+		}
+		i := slices.Index(p.windows, f.window)
+		o := Object{
+			Key: p.key(f.window, Key{Kind: Segment, MSN: f.chunk.msn}), Data: f.chunk.segment,
+			Basic: p.basic(i),
+		}
+		p.rates.measure(f.window.rend.rung.Name, len(o.Data))
+		for _, s := range p.outlets {
+			s.sendSegment(i, o)
+		}
+		p.closing = append(p.closing, f)
 	}
 }
 

@@ -66,7 +66,7 @@ func (p *Packager) resumeWindow(ctx context.Context, w *window) error {
 // shelve enters a segment that an earlier run kept on this machine. Other stores
 // are sent it again: it may never have reached them, and it does not change.
 func (p *Packager) shelve(ctx context.Context, w *window, msn int64) {
-	o := Object{Key: p.key(w, Key{Kind: Segment, MSN: msn})}
+	o := Object{Key: p.key(w, Key{Kind: Segment, MSN: msn}), Late: true}
 	for _, s := range p.outlets {
 		if s.outlet.Local() {
 			s.shelves[s.byName[w.rend.rung.Name]].keep(msn)

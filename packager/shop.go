@@ -1,5 +1,11 @@
 package packager
 
+import (
+	"cmp"
+	"context"
+	"slices"
+)
+
 // A shop is an outlet as the packager keeps account of it: what it was sent, what
 // it has, and so what its playlists may name.
 type shop struct {
@@ -9,11 +15,12 @@ type shop struct {
 	pending int    // objects sent and not acknowledged
 	media   int    // segments among them
 	has     []bool // renditions whose playlist it has
-	opened  bool   // it was sent the multivariants, which name them all
+	spared  []bool // renditions that it is too slow for
+	opened  bool   // it was sent the multivariants
 }
 
 func newShop(o Outlet, windows []*window) *shop {
-	s := &shop{outlet: o, byName: map[string]int{}, has: make([]bool, len(windows))}
+	s := &shop{outlet: o, byName: map[string]int{}, has: make([]bool, len(windows)), spared: make([]bool, len(windows))}
 	for i, w := range windows {
 		s.shelves = append(s.shelves, newShelf(w.first))
 		s.byName[w.rend.rung.Name] = i
@@ -27,6 +34,17 @@ func (s *shop) send(o Object) {
 		s.media++
 	}
 	s.outlet.Send(o)
+}
+
+// sendSegment sends a new segment of the i-th rendition; of one that is shed the store
+// gets it some day, and its playlist does not wait for that.
+func (s *shop) sendSegment(i int, o Object) {
+	if s.spared[i] {
+		s.outlet.(Shedder).Spool(o)
+		s.shelves[i].giveUp(o.Key.MSN)
+		return
+	}
+	s.send(o)
 }
 
 // acknowledge enters what became of an object, and sends the playlist that may now
@@ -49,29 +67,82 @@ func (p *Packager) acknowledge(s *shop, a Ack) {
 		if s.shelves[i].dirty() {
 			p.sendPlaylist(s, i, p.windows[i])
 		}
-	case a.Key.Kind == Media && a.Err == nil:
+	case a.Key.Kind == Media && a.Err == nil && !s.has[i] && !s.spared[i]:
 		s.has[i] = true
-		if !s.opened && allTrue(s.has) {
-			s.opened = true
-			p.sendMultivariants(s)
+		p.open(s)
+	}
+}
+
+// open sends the multivariants that name the playlists which the store has, once it
+// has those of all renditions that it is not spared.
+func (p *Packager) open(s *shop) {
+	for i := range s.has {
+		if !s.opened && !s.has[i] && !s.spared[i] {
+			return
 		}
 	}
+	s.opened = true
+	p.sendMultivariants(s)
 }
 
 func (p *Packager) sendPlaylist(s *shop, i int, w *window) {
 	shelf := s.shelves[i]
 	shelf.listed = shelf.last
-	if shelf.last < shelf.first {
+	if shelf.last < shelf.first || s.spared[i] {
 		return
 	}
-	s.send(Object{Key: p.mediaKey(w), Data: p.plainPlaylist(w, shelf).Append(nil)})
+	s.send(Object{Key: p.mediaKey(w), Data: p.plainPlaylist(w, shelf).Append(nil), Basic: p.basic(i)})
 }
 
-func allTrue(b []bool) bool {
-	for _, v := range b {
-		if !v {
-			return false
+// sheddable returns the renditions that a slow store may be spared, the dearest first:
+// all but the first of each codec, with which every list begins.
+func sheddable(windows []*window) []int {
+	var order []int
+	seen := map[string]bool{}
+	for i, w := range windows {
+		if seen[w.rend.rung.Codec] {
+			order = append(order, i)
+		}
+		seen[w.rend.rung.Codec] = true
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(windows[b].rend.rung.estimate().declared, windows[a].rend.rung.estimate().declared)
+	})
+	return order
+}
+
+// basic reports whether the i-th rendition is never shed.
+func (p *Packager) basic(i int) bool { return !slices.Contains(p.sheddable, i) }
+
+// spare asks the stores what they want to be spared. A rendition that is shed leaves
+// the store's multivariants, and then its playlist goes: a player that stands on it
+// changes to another one at once, where it would wait for a playlist that stands still.
+// It is back in them when its playlist is.
+func (p *Packager) spare(ctx context.Context) {
+	for _, s := range p.outlets {
+		shedder, ok := s.outlet.(Shedder)
+		if !ok {
+			continue
+		}
+		n := shedder.Shed(len(p.sheddable))
+		for rank, i := range p.sheddable {
+			if shed := rank < n; shed != s.spared[i] {
+				p.spareOne(ctx, s, i, shed)
+			}
 		}
 	}
-	return true
+}
+
+func (p *Packager) spareOne(ctx context.Context, s *shop, i int, shed bool) {
+	w := p.windows[i]
+	s.spared[i] = shed
+	log := p.opt.Log.With("rendition", w.rend.rung.Name)
+	if !shed {
+		log.InfoContext(ctx, "store keeps up again: it gets a rendition back")
+		return
+	}
+	log.WarnContext(ctx, "store is too slow: a rendition is left out there and sent later")
+	s.has[i] = false
+	p.open(s)
+	s.outlet.(Shedder).Withdraw(p.mediaKey(w))
 }
