@@ -194,6 +194,8 @@ func (n *note) addTo(buf []float32, at int) {
 // addPiece adds the samples of the loop from at on, as loud as e to next. The
 // phase is that of the place in the loop, so that a note which two chords share
 // sounds on, instead of beating with itself where they overlap.
+//
+//go:norace
 func (n *note) addPiece(buf []float32, at int, e, next float32) {
 	slope := (next - e) / float32(len(buf)/pcm.Channels)
 	al, ar, bl, br := n.amp[0][0], n.amp[0][1], n.amp[1][0], n.amp[1][1]

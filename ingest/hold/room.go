@@ -21,6 +21,8 @@ const (
 var delays = [4]int{2203, 2731, 3251, 3907}
 
 // process adds the room to x.
+//
+//go:norace
 func (r *room) process(x []float32) {
 	for i := 0; i+1 < len(x); i += pcm.Channels {
 		var y [4]float32

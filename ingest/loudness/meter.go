@@ -134,6 +134,8 @@ type KWeight struct{ left, right kChannel }
 
 // Energy filters x, interleaved stereo, and returns the mean square summed over
 // both channels.
+//
+//go:norace
 func (k *KWeight) Energy(x []float32) float64 {
 	if len(x) < pcm.Channels {
 		return 0
@@ -174,6 +176,8 @@ func (s *kChannel) calm() {
 
 // RMS returns the root mean square of x over both channels, where 1 is full
 // scale. With [Top] it is the cheap meter of a lane.
+//
+//go:norace
 func RMS(x []float32) float32 {
 	if len(x) == 0 {
 		return 0

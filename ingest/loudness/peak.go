@@ -65,6 +65,8 @@ var OvershootMost = func() float32 {
 // sample (index PeakDelay-1) and at the three points between it and the next
 // (BS.1770-4 Annex 2). The window is 2*PeakDelay stereo samples from x[0] on; x
 // starts at the channel.
+//
+//go:norace
 func Oversample(x []float32) float32 {
 	x = x[:2*peakTaps-1]
 	v := x[2*(PeakDelay-1)]
@@ -110,6 +112,8 @@ func (t *TruePeak) Add(x []float32) {
 }
 
 // Top returns the highest magnitude in x.
+//
+//go:norace
 func Top(x []float32) float32 {
 	var top uint32 // without their sign, floats are ordered as their bits are
 	for _, v := range x {

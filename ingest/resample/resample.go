@@ -157,6 +157,8 @@ func (r *Resampler) Next(dst []float32) int {
 }
 
 // convolve returns the sound at frac after the window's middle.
+//
+//go:norace
 func convolve(w *[2 * taps]float32, frac int64) (left, right float32) {
 	row := &table[frac>>restBits]
 	mu := float32(frac&(1<<restBits-1)) * (1.0 / (1 << restBits))
