@@ -133,7 +133,7 @@ func (st *storage) outlets(station string, log *slog.Logger, reg prometheus.Regi
 func (st *storage) publisher(log *slog.Logger) func(packager.Object) {
 	var queues []*push.Queue
 	add := func(s store.Store, name string) {
-		queues = append(queues, push.New(s, push.Options{Name: name, MaxQueued: 16, Workers: 1, Log: log}))
+		queues = append(queues, push.New(s, push.Options{Name: name, Workers: 1, Log: log}))
 	}
 	add(st.disk, "disk")
 	if st.bucket != nil {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"longwave/packager"
 )
 
 const (
@@ -32,6 +34,12 @@ type RetainOptions struct {
 	// MaxBytes is how much is kept for each station, all its objects together.
 	// 0: no limit.
 	MaxBytes int64
+	// Owed reports what another store is still to get from here. nil: nothing. Such an
+	// object is kept longer than MaxAge: for OwedAge, and of a station as much as
+	// OwedBytes, the newest; 0 is no limit.
+	Owed      func(packager.Key) bool
+	OwedAge   time.Duration
+	OwedBytes int64
 	// PartAge is how long a part is kept. 0: 3 minutes.
 	PartAge time.Duration
 	// Every is the time between two sweeps. 0: 5 minutes.

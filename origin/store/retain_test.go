@@ -14,6 +14,7 @@ import (
 	"longwave/origin/store"
 	"longwave/origin/store/memory"
 	"longwave/origin/store/storetest"
+	"longwave/packager"
 )
 
 // fill puts objects of 100 bytes, one every two seconds; "#" alone lets time pass.
@@ -72,6 +73,24 @@ func TestSweep(t *testing.T) {
 		{
 			name: "age: what is named stays, and both init segments",
 			o:    store.RetainOptions{MaxAge: time.Minute},
+			gone: []store.Name{
+				"talk/a/0.m4s", "talk/a/1.m4s", "talk/a/2.m4s", "talk/a/3.m4s", "talk/a/4.m4s",
+				"talk/a/5.m4s", "talk/a/6.m4s", "talk/a/8.1.m4s", "talk/a/8.m4s", "talk/a/9.m4s",
+			},
+		},
+		{
+			name: "age: what another store is to get stays",
+			o:    store.RetainOptions{MaxAge: time.Minute, Owed: func(k packager.Key) bool { return k.MSN < 3 || k.MSN > 8 }},
+			gone: []store.Name{"talk/a/3.m4s", "talk/a/4.m4s", "talk/a/5.m4s", "talk/a/6.m4s", "talk/a/8.1.m4s", "talk/a/8.m4s"},
+		},
+		{
+			name: "age: of what another store is to get as much as there is room for, the newest",
+			o:    store.RetainOptions{MaxAge: time.Minute, OwedBytes: 350, Owed: func(k packager.Key) bool { return k.MSN != 9 }},
+			gone: []store.Name{"talk/a/0.m4s", "talk/a/1.m4s", "talk/a/2.m4s", "talk/a/3.m4s", "talk/a/4.m4s", "talk/a/5.m4s", "talk/a/8.1.m4s", "talk/a/9.m4s"},
+		},
+		{
+			name: "age: what another store is to get goes one day, too",
+			o:    store.RetainOptions{MaxAge: time.Minute, OwedAge: 2 * time.Minute, Owed: func(packager.Key) bool { return true }},
 			gone: []store.Name{
 				"talk/a/0.m4s", "talk/a/1.m4s", "talk/a/2.m4s", "talk/a/3.m4s", "talk/a/4.m4s",
 				"talk/a/5.m4s", "talk/a/6.m4s", "talk/a/8.1.m4s", "talk/a/8.m4s", "talk/a/9.m4s",

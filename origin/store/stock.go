@@ -127,11 +127,12 @@ func (st *stock) old(o RetainOptions, now time.Time, named map[ref]bool) []item 
 		rest = make(map[lane]int) // parts and segments of a rendition that stay
 	)
 	over := func(i item, age time.Duration) bool { return i.modified < now.Add(-max(age, minAge)).Unix() }
+	owed := st.owed(o, over)
 	// Parts and age first: what they free need not be taken from what is younger.
 	st.items = slices.DeleteFunc(st.items, func(i item) bool {
 		old := i.kind == packager.Part && over(i, o.PartAge) ||
 			i.kind == packager.Segment && o.MaxAge > 0 && over(i, o.MaxAge)
-		if !old || named[i.ref] {
+		if !old || named[i.ref] || owed(i) {
 			return false
 		}
 		gone = append(gone, i)
@@ -154,6 +155,28 @@ func (st *stock) old(o RetainOptions, now time.Time, named map[ref]bool) []item 
 		}
 	}
 	return gone
+}
+
+// owed returns what tells which segments beyond their age stay because another store
+// is still to get them. The items are in their order.
+func (st *stock) owed(o RetainOptions, over func(item, time.Duration) bool) func(item) bool {
+	if o.Owed == nil {
+		return func(item) bool { return false }
+	}
+	wanted := func(i item) bool {
+		return i.kind == packager.Segment && (o.OwedAge == 0 || !over(i, o.OwedAge)) && o.Owed(i.key())
+	}
+	from, bytes := int64(0), int64(0)
+	for _, i := range slices.Backward(st.items) {
+		if !over(i, o.MaxAge) || !wanted(i) {
+			continue
+		}
+		if bytes += i.size; o.OwedBytes > 0 && bytes > o.OwedBytes {
+			from = i.msn + 1
+			break
+		}
+	}
+	return func(i item) bool { return i.msn >= from && wanted(i) }
 }
 
 // kindLabel is the value of the label "kind".

@@ -68,8 +68,8 @@ type Options struct {
 	// Journal reads what is kept on this machine: what it has needs no memory here.
 	// Nil: there is none.
 	Journal packager.Reader
-	// MaxAge is how long an object that the journal does not have is tried; default
-	// 10 minutes.
+	// MaxAge is how long media that the journal does not have is tried; default 10
+	// minutes. Of what changes the newest version is tried for ever.
 	MaxAge time.Duration
 	// MaxBytes bounds what waits in memory; beyond it the oldest media is given up.
 	// Default 32 MB: ten minutes of a ladder of five.

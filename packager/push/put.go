@@ -32,7 +32,7 @@ func (q *Queue) work(ctx context.Context, j *job) {
 		q.backlog.add(j.object.Key)
 	case again && ctx.Err() != nil && q.opt.Journal != nil:
 		again, err = false, ErrSpooled // another run finds it
-	case again && (ctx.Err() != nil || time.Since(j.queued) >= q.opt.MaxAge):
+	case again && (ctx.Err() != nil || j.object.Key.Immutable() && time.Since(j.queued) >= q.opt.MaxAge):
 		again = false
 	case again:
 		j.notYet = time.Now().Add(backOff(j.tries))
