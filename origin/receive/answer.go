@@ -12,6 +12,7 @@ type refusal struct {
 	Title   string   `json:"title"`
 	Reason  string   `json:"reason"`
 	Missing []string `json:"missing,omitempty"` // keys that a playlist names and that are not here
+	First   int64    `json:"first,omitempty"`   // the MSN that the playlist here begins with
 }
 
 func (r *refusal) Error() string { return r.Title }

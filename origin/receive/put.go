@@ -114,7 +114,9 @@ func (s *Server) checkMedia(ctx context.Context, o packager.Object) error {
 	}
 	old, stands := s.opt.Live.Playlist(o.Key.Station, o.Key.Rendition)
 	if old != nil && !stands && (m.MediaSequence < old.MediaSequence || m.Last().Compare(old.Last()) < 0) {
-		return refuse(http.StatusConflict, reasonOrder, fmt.Sprintf("the playlist ends at %s, a newer one is here that ends at %s", m.Last(), old.Last()))
+		no := refuse(http.StatusConflict, reasonOrder, fmt.Sprintf("the playlist is of %d to %s, a newer one is here of %d to %s", m.MediaSequence, m.Last(), old.MediaSequence, old.Last()))
+		no.First = old.MediaSequence
+		return no
 	}
 	c := census{server: s, of: o.Key}
 	for i := range m.Segments {

@@ -42,6 +42,11 @@ func (a *account) settle(m *hls.Media, missing []string) {
 	}
 }
 
+// ahead enters that the other side has a newer playlist than m, from somebody else.
+func (a *account) ahead(m *hls.Media) {
+	a.last, a.empty = m.Last(), false
+}
+
 // forget drops what m does not name any more.
 func (a *account) forget(m *hls.Media) {
 	if len(a.have) < 4*len(m.Segments)+64 {

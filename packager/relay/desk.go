@@ -31,6 +31,7 @@ type desk struct {
 
 	mu    sync.Mutex
 	lists map[packager.Key]*list
+	puts  int // counted
 }
 
 // A list is an object of a desk.
@@ -53,8 +54,32 @@ func (d *desk) put(o packager.Object) {
 	}
 	l.data = o.Data
 	l.version++
+	d.puts++
 	d.mu.Unlock()
 	signal(d.wake)
+}
+
+// changes counts what was put.
+func (d *desk) changes() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.puts
+}
+
+// multivariants returns the playlists of each station.
+func (d *desk) multivariants() map[string][]*hls.Multivariant {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := map[string][]*hls.Multivariant{}
+	for k, l := range d.lists {
+		if k.Kind != packager.Multivariant {
+			continue
+		}
+		if m, err := hls.ParseMultivariant(l.data); err == nil { // else it is said when it is sent
+			all[k.Station] = append(all[k.Station], m)
+		}
+	}
+	return all
 }
 
 // again has everything sent once more.
@@ -133,7 +158,7 @@ func (r *Relay) strip(station string, data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("read a list of %s: %w", station, err)
 	}
 	shed := func(v hls.Variant) bool {
-		w := r.known(station, v.URI)
+		w := r.known(station, rendition(v))
 		return w != nil && w.shed.Load()
 	}
 	if !slices.ContainsFunc(m.Variants, shed) {

@@ -6,8 +6,8 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -45,6 +45,7 @@ type Relay struct {
 	health  health
 	desk    *desk
 	started chan struct{} // buffered: there may be a new way
+	narrow  atomic.Bool   // something was shed lately
 
 	mu   sync.Mutex
 	ways map[string]*way // by "station/rendition"
@@ -57,7 +58,7 @@ func New(opt Options) *Relay {
 	}
 	r := &Relay{opt: opt, ways: map[string]*way{}, started: make(chan struct{}, 1)}
 	r.metrics = newMetrics(opt.Registry, opt.Name, r)
-	r.health = health{log: opt.Log, name: opt.Name, metrics: r.metrics}
+	r.health = health{log: opt.Log, name: opt.Name}
 	r.desk = newDesk(r)
 	return r
 }
@@ -131,13 +132,9 @@ func (r *Relay) all() []*way {
 	return ways
 }
 
-// known returns the way of a playlist that another one of the station names, or nil.
-func (r *Relay) known(station, uri string) *way {
-	el := strings.Split(uri, "/")
-	if len(el) < 2 {
-		return nil
-	}
+// known returns the way of a rendition, nil when there is none yet.
+func (r *Relay) known(station, rendition string) *way {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.ways[station+"/"+el[len(el)-2]]
+	return r.ways[station+"/"+rendition]
 }

@@ -17,11 +17,11 @@ import (
 	"longwave/packager"
 )
 
-// How long a request may take. A part is worth nothing after that; a segment is for
-// an origin that is filled.
+// A request may take sendTime, and what its bytes need on a way that is just wide enough
+// for the lowest rendition. A part is worth nothing after that.
 const (
-	shortTime = 3 * time.Second
-	longTime  = 10 * time.Second
+	sendTime = 2500 * time.Millisecond
+	slowest  = 16 << 10 // bytes/s
 )
 
 // NewClient returns a client as a relay needs it: connections that stay, HTTP/2 where
@@ -80,11 +80,7 @@ const maxAnswer = 64 << 10
 // send sends q and waits for the answer. That other bytes are there under an immutable
 // key is a success: there is something that can be played.
 func (r *Relay) send(ctx context.Context, q request) error {
-	limit := shortTime
-	if q.key.Kind == packager.Segment {
-		limit = longTime
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, sendTime+time.Duration(len(q.data))*time.Second/slowest)
 	defer cancel()
 	req, err := r.request(ctx, q)
 	if err != nil {
@@ -112,6 +108,7 @@ func (r *Relay) send(ctx context.Context, q request) error {
 		no.Status = resp.StatusCode
 		return r.count(q, fmt.Errorf("put %s to %s: %w", q.key, r.opt.Name, no))
 	}
+	r.health.took()
 	r.metrics.bytes.Add(float64(max(0, req.ContentLength)))
 	return r.count(q, nil)
 }

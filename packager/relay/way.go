@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,7 @@ type way struct {
 	// Of the goroutine:
 	account *account
 	asked   bool // the account is true
+	brief   bool // it comes back by a narrow way: with as little as may be
 	gone    bool // of a rendition that is shed: the other side's playlist was deleted
 	media   *hls.Media
 	version int // of media
@@ -171,7 +173,10 @@ func (w *way) ask(ctx context.Context) error {
 			return err
 		}
 	}
-	w.asked = true
+	if w.brief {
+		w.account.floor = max(w.account.floor, w.media.OpenMSN()-tail)
+	}
+	w.asked, w.brief = true, false
 	w.since = time.Now()
 	return nil
 }
@@ -201,14 +206,12 @@ func (w *way) want() []packager.Key {
 			continue
 		}
 		keys = append(keys, k)
-		if len(keys) == fillWidth {
-			break
-		}
 	}
-	if !w.account.empty && len(keys) > 1 { // in order, and a playlist after each
-		keys = keys[:1]
+	width := 1 // in order, and a playlist after each
+	if w.account.empty && !w.relay.narrow.Load() {
+		width = fillWidth
 	}
-	return keys
+	return keys[:min(width, len(keys))]
 }
 
 // sendFiles sends files side by side.
@@ -291,6 +294,10 @@ func (w *way) putPlaylist(ctx context.Context, c *hls.Media) error {
 		w.account.floor = no.First // it began later than we do: go on from there
 		w.account.empty = true
 		return nil
+	case errors.As(err, &no) && no.Reason == reasonOrder:
+		w.account.ahead(c) // somebody else pushes this station too, and is faster
+		w.window.published(c.Last())
+		return nil
 	default:
 		return err
 	}
@@ -306,7 +313,7 @@ func (w *way) putPlaylist(ctx context.Context, c *hls.Media) error {
 // reports leaves out of c what the other side does not have of other renditions.
 func (w *way) reports(c *hls.Media) *hls.Media {
 	wrong := func(r hls.RenditionReport) bool {
-		o := w.relay.known(w.station, r.URI)
+		o := w.relay.known(w.station, path.Base(path.Dir(r.URI)))
 		return o == nil || o.shed.Load() || o.reached.Load() < r.Last.MSN-1
 	}
 	if !slices.ContainsFunc(c.Reports, wrong) {
@@ -327,7 +334,7 @@ func (w *way) withdraw(ctx context.Context) error {
 		return err
 	}
 	w.gone, w.asked, w.sent = true, false, 0
-	w.account.empty = true
+	w.account.empty, w.brief = true, true
 	w.reached.Store(0)
 	return nil
 }
