@@ -3,6 +3,7 @@ package studio
 import (
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,9 +109,15 @@ func (c *call) deleteLink() (answer, error) {
 			revoke.Foreign = &broadcast.Link{Role: s.Role, Name: s.Name, Music: s.Music, Feed: s.Feed}
 		}
 	}
-	if _, err := c.do(revoke, "link revoked", "link", id); err != nil {
+	r, err := c.station.Show.Do(c.r.Context(), revoke)
+	if err != nil {
 		return answer{}, err
 	}
+	name := ""
+	if i := slices.IndexFunc(r.Links, func(l broadcast.Link) bool { return l.ID == id }); i >= 0 {
+		name = r.Links[i].Name
+	}
+	c.log("link revoked", "link", id, "name", name)
 	_ = c.station.Desk.Remove(id) // nobody has to be there
 	return answer{status: http.StatusNoContent}, nil
 }

@@ -49,6 +49,12 @@ func TestLogNames(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		r.ask(http.MethodPatch, path, r.host, `{"muted":true,"gain_db":-3}`)
 		draw(-4, -6)
+		if a := r.ask(http.MethodDelete, "/api/v1/stations/talk/links/"+r.seat(guest), r.host, ""); a.status != http.StatusNoContent {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		if !strings.Contains(r.logged.String(), `"deed":"link revoked","station":"talk","by":"Hanna","token_id":"`+r.seat(r.host)+`","link":"`+r.seat(guest)+`","name":"Anna"`) {
+			t.Error("the log does not name whose link was revoked")
+		}
 		r.leave()
 		want := []string{"Anna -30 <nil>", "Anna -3 true", "Anna -6 <nil>"}
 		if diff := cmp.Diff(want, r.told("speaker changed")); diff != "" {
