@@ -2,6 +2,7 @@ package studio
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -54,7 +55,7 @@ type silence struct {
 }
 
 // watchAlarms works out what the host should know.
-func (s *station) watchAlarms(now time.Time) {
+func (s *station) watchAlarms(now time.Time, log *slog.Logger) {
 	alarms := s.deadAir(nil)
 	alarms = s.silentSpeakers(alarms, now)
 	if since := s.Show.Trouble(); !since.IsZero() {
@@ -79,9 +80,28 @@ func (s *station) watchAlarms(now time.Time) {
 		}
 	}
 	if !slices.Equal(alarms, s.alarms) {
+		s.logSilences(alarms, log)
 		s.alarms = alarms
 		s.version++
 		s.wakeAll()
+	}
+}
+
+// logSilences tells the log of speakers of whom nothing is heard, and when that is over;
+// all other alarms are told where they come from. The mutex is held.
+func (s *station) logSilences(alarms []Alarm, log *slog.Logger) {
+	among := func(all []Alarm, a Alarm) bool {
+		return slices.ContainsFunc(all, func(b Alarm) bool { return b.Kind == AlarmSilent && b.Seat == a.Seat && b.Grade == a.Grade })
+	}
+	for _, a := range alarms {
+		if a.Kind == AlarmSilent && !among(s.alarms, a) {
+			log.Warn("a speaker is not heard", "station", s.Name, "seat", a.Seat, "text", a.Text)
+		}
+	}
+	for _, a := range s.alarms {
+		if a.Kind == AlarmSilent && !among(alarms, a) {
+			log.Info("a speaker is not heard: that is over", "station", s.Name, "seat", a.Seat, "text", a.Text, "lasted", time.Since(a.Since).Round(time.Second))
+		}
 	}
 }
 

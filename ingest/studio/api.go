@@ -90,7 +90,7 @@ func (a *API) Run(ctx context.Context) error {
 	var g errgroup.Group
 	for _, s := range a.stations {
 		g.Go(func() error {
-			s.run(ctx)
+			s.run(ctx, a.opt.Log)
 			return nil
 		})
 	}

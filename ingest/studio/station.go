@@ -2,6 +2,7 @@ package studio
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"math"
 	"slices"
@@ -84,8 +85,8 @@ func newStation(s Station) *station {
 	}
 }
 
-// run watches until ctx ends.
-func (s *station) run(ctx context.Context) {
+// run watches until ctx ends, and tells the log.
+func (s *station) run(ctx context.Context, log *slog.Logger) {
 	defer func() { s.faders.rest(time.Now().Add(faderRests)) }()
 	ticker := time.NewTicker(levelsEvery)
 	defer ticker.Stop()
@@ -98,7 +99,7 @@ func (s *station) run(ctx context.Context) {
 		case <-show:
 		case <-ticker.C:
 			if n++; n%alarmsEvery == 0 {
-				s.watchAlarms(time.Now())
+				s.watchAlarms(time.Now(), log)
 				s.faders.rest(time.Now())
 			}
 			s.measure()

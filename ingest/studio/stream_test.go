@@ -454,6 +454,15 @@ func TestAlarms(t *testing.T) {
 		want(host, "edge warn")
 		want(speaker)
 		host.check()
+		r.leave()
+		for text, n := range map[string]int{
+			`"WARN","msg":"a speaker is not heard",`: 2, `"INFO","msg":"a speaker is not heard: that is over",`: 2,
+			`"text":"No sound has come from Greta yet: is it the right microphone?"`: 2, `"text":"Nothing arrives from Carl any more."`: 2,
+		} {
+			if got := strings.Count(r.logged.String(), text); got != n {
+				t.Errorf("%d times in the log, want %d: %s", got, n, text)
+			}
+		}
 	})
 }
 
