@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"longwave/ingest/feed"
+	"longwave/ingest/whip"
 )
 
 // RTCConfig is about browsers' microphones and OBS by WHIP: WebRTC.
@@ -18,8 +19,9 @@ type RTCConfig struct {
 	// Listen is the UDP port for the sound of browsers, and the TCP port of the same
 	// number for networks that let no UDP through; off takes none. Default ":8189".
 	Listen string `yaml:"listen"`
-	// Public are the addresses under which browsers reach that port when they are not
-	// this machine's own (behind NAT, in a cloud). Default: the machine's own.
+	// Public are the IP addresses under which browsers reach that port when they are not
+	// this machine's own (behind NAT, in a cloud), the best first. Those of a family,
+	// IPv4 or IPv6, replace the machine's own of that family. Default: the machine's own.
 	Public []string `yaml:"public"`
 	// ICEServers are STUN and TURN servers that browsers are told. Default: none.
 	ICEServers []ICEServerConfig `yaml:"ice_servers"`
@@ -106,17 +108,23 @@ func (c *Config) checkInputs() error {
 			return fmt.Errorf("%s %q: write host:port, :port or off", key, addr)
 		}
 	}
-	for _, a := range c.RTC.Public {
-		if _, err := netip.ParseAddr(a); err != nil {
-			return fmt.Errorf("rtc.public %q: write an IP address, as in 203.0.113.7", a)
+	return c.RTC.check()
+}
+
+// check reads what browsers would else stumble over.
+func (c *RTCConfig) check() error {
+	for i, a := range c.Public {
+		addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(a, "["), "]"))
+		if err != nil || addr.Zone() != "" || addr.IsUnspecified() || addr.IsMulticast() || addr.IsLinkLocalUnicast() {
+			return fmt.Errorf("rtc.public %q: write an IP address that browsers can reach, as in 203.0.113.7 or 2001:db8::7", a)
 		}
+		c.Public[i] = addr.String()
 	}
-	for _, s := range c.RTC.ICEServers {
-		scheme, rest, _ := strings.Cut(s.URL, ":")
-		if rest == "" || scheme != "stun" && scheme != "stuns" && scheme != "turn" && scheme != "turns" {
-			return fmt.Errorf("rtc.ice_servers %q: write it as in stun:stun.example.org:3478", s.URL)
+	for _, s := range c.ICEServers {
+		if err := whip.ParseICEServer(s.URL); err != nil || strings.Contains(s.URL, "//") {
+			return fmt.Errorf("rtc.ice_servers %q: write it as in stun:stun.example.org:3478 or turn:turn.example.org:3478?transport=udp", s.URL)
 		}
-		if strings.HasPrefix(scheme, "turn") && (s.Username == "" || s.CredentialFile == "") {
+		if strings.HasPrefix(s.URL, "turn") && (s.Username == "" || s.CredentialFile == "") {
 			return fmt.Errorf("rtc.ice_servers %q: a TURN server needs username and credential_file", s.URL)
 		}
 	}

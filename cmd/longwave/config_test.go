@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,46 @@ func TestConfigErrors(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		} else if strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: the error has more than one line: %v", text, err)
+		}
+	}
+}
+
+func TestRTCConfig(t *testing.T) {
+	c, err := load(t, "rtc: {public: ['[2001:db8::7]', 203.0.113.7], ice_servers: [{url: 'stun:[2001:db8::1]:3478'}]}")
+	if err != nil || strings.Join(c.RTC.Public, " ") != "2001:db8::7 203.0.113.7" {
+		t.Errorf("got %q, %v", c.RTC.Public, err)
+	}
+	for text, want := range map[string]string{
+		"rtc: {listen: '8189'}":                                   `rtc.listen "8189": write host:port`,
+		"rtc: {public: [studio.example.org]}":                     "write an IP address that browsers can reach",
+		"rtc: {public: [0.0.0.0]}":                                "write an IP address that browsers can reach",
+		"rtc: {public: ['fe80::1%eth0']}":                         "write an IP address that browsers can reach",
+		"rtc: {ice_servers: [{url: stun.example.org}]}":           "write it as in stun:stun.example.org:3478",
+		"rtc: {ice_servers: [{url: 'turn://a', username: b}]}":    "write it as in stun:stun.example.org:3478",
+		"rtc: {ice_servers: [{url: 'turn:a?transport=sctp'}]}":    "write it as in stun:stun.example.org:3478",
+		"rtc: {ice_servers: [{url: 'turn:a:3478', username: b}]}": "a TURN server needs username and credential_file",
+	} {
+		if _, err := load(t, text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestWithPort(t *testing.T) {
+	for _, tt := range []struct {
+		host, port, want string
+	}{
+		{"radio.example.org", "1935", "radio.example.org"},
+		{"radio.example.org", "8890", "radio.example.org:8890"},
+		{"2001:db8::7", "1935", "[2001:db8::7]"},
+		{"2001:db8::7", "8890", "[2001:db8::7]:8890"},
+	} {
+		addr, err := net.ResolveTCPAddr("tcp", ":"+tt.port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := withPort(tt.host, addr); got != tt.want {
+			t.Errorf("%s, port %s: %q, want %q", tt.host, tt.port, got, tt.want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -104,10 +105,13 @@ func (n *node) pushAddresses(station, token string) map[string]string {
 // withPort is the public host with the port of one of our own addresses.
 func withPort(host string, addr net.Addr) string {
 	_, port, err := net.SplitHostPort(addr.String())
-	if err != nil || port == "1935" { // RTMP's own
-		return host
+	switch {
+	case err == nil && port != "1935": // RTMP's own
+		return net.JoinHostPort(host, port)
+	case strings.Contains(host, ":"):
+		return "[" + host + "]"
 	}
-	return net.JoinHostPort(host, port)
+	return host
 }
 
 // alarms are what the host should know besides the sound.

@@ -18,6 +18,13 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if text := os.Getenv(visitVar); text != "" {
+		if err := visit(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	systemtest.Clean()
 	os.Exit(code)

@@ -17,6 +17,6 @@
 //     is dropped and counted, and when that goes on the session is closed.
 //
 // This package does not decode, conceal or buffer: a lane does. It does not decide
-// who is on air or who hears whom, takes no video, and asks no STUN or TURN server
-// itself: those are for clients.
+// who is on air or who hears whom, takes no video, and needs no STUN or TURN server
+// itself: those are for clients, and it only asks them whether they serve.
 package whip

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -33,12 +34,11 @@ const (
 // media is what the sessions share of WebRTC: sockets and a certificate.
 type media struct {
 	addr     *net.UDPAddr
-	udp      ice.UDPMux
-	senders  *senders
+	udp      *addresses
 	tcp      ice.TCPMux
 	cert     webrtc.Certificate
 	settings webrtc.SettingEngine
-	failed   chan error // a socket's, once
+	public   []netip.Addr
 }
 
 // listen opens the sockets.
@@ -51,28 +51,30 @@ func listen(o Options, m *metrics) (*media, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a DTLS certificate: %w", err)
 	}
-	x := &media{cert: *cert, failed: make(chan error, 1)}
-	udp, tcp, err := openSockets(o.Address)
+	x := &media{cert: *cert}
+	for _, p := range o.Public {
+		addr, err := netip.ParseAddr(p)
+		if err != nil {
+			return nil, fmt.Errorf("public address %q: %w", p, err)
+		}
+		x.public = append(x.public, addr.Unmap())
+	}
+	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
+	x.udp = &addresses{loopback: o.Loopback, log: quiet.NewLogger("ice"), m: m, sockets: map[netip.Addr]*socket{}}
+	tcp, err := x.openSockets(o.Address)
 	if err != nil {
 		return nil, err
 	}
-	x.addr = udp.LocalAddr().(*net.UDPAddr)
-	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
-	packets := newDatagrams(udp, m.datagrams, x.failed)
-	x.senders = &packets.senders
-	x.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: packets, Logger: quiet.NewLogger("ice")})
+	x.addr = x.udp.at
 	x.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
-		Listener: newConnections(tcp, x.failed), Logger: quiet.NewLogger("ice"), ReadBufferSize: 64,
+		Listener: newConnections(tcp), Logger: quiet.NewLogger("ice"), ReadBufferSize: 64,
 		WriteBufferSize: 256 << 10, FirstStunBindTimeout: 5 * time.Second, AliveDurationForConnFromStun: connectWithin,
 	})
-	if err := x.configure(o, quiet); err != nil {
-		x.close()
-		return nil, err
-	}
+	x.configure(o, quiet)
 	return x, nil
 }
 
-func (x *media) configure(o Options, log logging.LoggerFactory) error {
+func (x *media) configure(o Options, log logging.LoggerFactory) {
 	e := &x.settings
 	e.LoggerFactory = log
 	e.SetICEUDPMux(x.udp)
@@ -83,18 +85,10 @@ func (x *media) configure(o Options, log logging.LoggerFactory) error {
 		webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
 	})
 	e.SetLite(o.Lite)
-	e.SetIncludeLoopbackCandidate(o.Loopback)
+	e.SetIncludeLoopbackCandidate(true) // of those that are listened on
+	e.SetIPFilter(x.udp.has)
 	e.SetICETimeouts(5*time.Second, 15*time.Second, 2*time.Second)
 	e.SetReceiveMTU(receiveMTU)
-	if len(o.Public) == 0 {
-		return nil
-	}
-	if err := e.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{
-		External: o.Public, AsCandidateType: webrtc.ICECandidateTypeHost,
-	}); err != nil {
-		return fmt.Errorf("public addresses %q: %w", o.Public, err)
-	}
-	return nil
 }
 
 func (x *media) close() {
@@ -103,25 +97,27 @@ func (x *media) close() {
 }
 
 // openSockets listens for UDP and TCP on one number.
-func openSockets(address string) (*net.UDPConn, *net.TCPListener, error) {
+func (x *media) openSockets(address string) (*net.TCPListener, error) {
 	at, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
-		return nil, nil, fmt.Errorf("media address %q: %w", address, err)
+		return nil, fmt.Errorf("media address %q: %w", address, err)
+	}
+	if at.IP == nil {
+		at.IP = net.IPv6unspecified
 	}
 	for try := 0; ; try++ {
-		udp, err := net.ListenUDP("udp", at)
+		tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: at.IP, Zone: at.Zone, Port: at.Port})
 		if err != nil {
-			return nil, nil, fmt.Errorf("listen for media at %q: %w", address, err)
+			return nil, fmt.Errorf("listen for media at %q: %w", address, err)
 		}
-		_ = udp.SetReadBuffer(1 << 20)
-		_ = udp.SetWriteBuffer(1 << 20)
-		tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: at.IP, Zone: at.Zone, Port: udp.LocalAddr().(*net.UDPAddr).Port})
-		if err == nil {
-			return udp, tcp, nil
+		x.udp.at = &net.UDPAddr{IP: at.IP, Zone: at.Zone, Port: tcp.Addr().(*net.TCPAddr).Port}
+		if err = x.udp.open(); err == nil {
+			return tcp, nil
 		}
-		_ = udp.Close()
-		if at.Port != 0 || try == 16 { // a number that the system chose may be taken for TCP
-			return nil, nil, fmt.Errorf("listen for media at %q: %w", address, err)
+		_ = tcp.Close()
+		x.udp.forget()
+		if at.Port != 0 || try == 16 { // a number that the system chose may be taken for UDP
+			return nil, fmt.Errorf("listen for media at %q: %w", address, err)
 		}
 	}
 }

@@ -37,6 +37,7 @@ type metrics struct {
 	sent      prometheus.Counter
 	connect   prometheus.Histogram
 	datagrams prometheus.Counter
+	iceDown   prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -75,11 +76,15 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Datagrams that were dropped unread because their sender sent too many.",
 		}),
 	}
+	m.iceDown = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "longwave_whip_ice_servers_down",
+		Help: "STUN and TURN servers of the configuration that do not serve, asked from here.",
+	})
 	for _, k := range []kind{whip, whep} {
 		m.sessions.WithLabelValues(string(k))
 	}
 	if r != nil {
-		r.MustRegister(m.sessions, m.ended, m.packets, m.lost, m.bytes, m.sent, m.connect, m.datagrams)
+		r.MustRegister(m.sessions, m.ended, m.packets, m.lost, m.bytes, m.sent, m.connect, m.datagrams, m.iceDown)
 	}
 	return m
 }

@@ -37,7 +37,7 @@ func (x *session) negotiate(ctx context.Context, o offer) (answer, etag string, 
 	if err := x.describe(ctx, o); err != nil {
 		return "", "", err
 	}
-	answer, err = shapeAnswer(x.pc.LocalDescription().SDP, x.music)
+	answer, err = shapeAnswer(x.pc.LocalDescription().SDP, x.music, x.media.public)
 	if err != nil {
 		return "", "", err
 	}
@@ -144,6 +144,7 @@ func (x *session) restart(ctx context.Context, f fragment) (answer, etag string,
 	if err := local.UnmarshalString(x.pc.LocalDescription().SDP); err != nil {
 		return "", "", fmt.Errorf("%w: %w", errRestart, err)
 	}
+	publish(&local, x.media.public)
 	x.ice.renew(o)
 	return writeFragment(&local), x.ice.etag, nil
 }

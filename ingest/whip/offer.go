@@ -142,8 +142,9 @@ const (
 
 // shapeAnswer asks for what we would like to receive: error correction, mono or for
 // music stereo at 128 kbit/s, and for voices RED first where it was offered. (In-band
-// correction does not exist at music's rates, and RED would double them.)
-func shapeAnswer(text string, music bool) (string, error) {
+// correction does not exist at music's rates, and RED would double them.) Candidates
+// have the public addresses.
+func shapeAnswer(text string, music bool, public []netip.Addr) (string, error) {
 	var s sdp.SessionDescription
 	if err := s.UnmarshalString(text); err != nil {
 		return "", fmt.Errorf("read the answer: %w", err)
@@ -168,6 +169,7 @@ func shapeAnswer(text string, music bool) (string, error) {
 		f := slices.DeleteFunc(m.MediaName.Formats, func(pt string) bool { return pt == first })
 		m.MediaName.Formats = slices.Insert(f, 0, first)
 	}
+	publish(&s, public)
 	b, err := s.Marshal()
 	if err != nil {
 		return "", fmt.Errorf("write the answer: %w", err)

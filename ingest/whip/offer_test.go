@@ -232,7 +232,7 @@ func TestTokensAreNotLogged(t *testing.T) {
 			t.Error(l.Text())
 		}
 	}
-	if lines != 3 {
-		t.Errorf("%d lines, want connected, ended, refused:\n%s", lines, s.log.String())
+	if lines != 4 {
+		t.Errorf("%d lines, want listening, connected, ended, refused:\n%s", lines, s.log.String())
 	}
 }

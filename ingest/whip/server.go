@@ -40,15 +40,16 @@ type ICEServer struct {
 // system chooses, on all addresses.
 type Options struct {
 	// Address is where media is received: one number for UDP and, as ICE-TCP, for
-	// TCP. A host with several addresses should name one, because answers leave from
-	// the address that the route says. Empty: ":0".
+	// TCP. Without a host it is all addresses but link-local ones and those of bridges
+	// to containers, and those that come later too. Empty: ":0".
 	Address string
-	// Public are the addresses under which clients reach this host when it is behind
-	// a 1:1 NAT; they replace the addresses of its own in the candidates.
+	// Public are the IP addresses under which clients reach this host when it is
+	// behind a 1:1 NAT, the best first. They replace the addresses of its own of the
+	// same family in the candidates.
 	Public []string
 	// ICEServers are given to clients in Link header fields.
 	ICEServers []ICEServer
-	// Loopback offers candidates on 127.0.0.1 and ::1 too, for tests.
+	// Loopback offers candidates on 127.0.0.1 and ::1 too, for speakers on this host.
 	Loopback bool
 	// Lite answers connectivity checks and makes none (RFC 8445 section 2.5). Right
 	// where this host is reached under Address or Public, wrong behind any other NAT.
@@ -105,6 +106,7 @@ func New(g Gate, o Options) (*Server, error) {
 	if s.media, err = listen(o, s.m); err != nil {
 		return nil, err
 	}
+	o.Log.Info("receiving media", "port", s.Addr().Port, "addresses", s.media.udp.GetListenAddresses(), "public", o.Public)
 	return s, nil
 }
 
@@ -119,19 +121,21 @@ func (s *Server) Routes(r chi.Router) {
 	}
 }
 
-// Run lasts until ctx ends, Shutdown is called or the socket fails; then it closes
-// what is left and waits for it.
+// Run lasts until ctx ends or Shutdown is called; then it closes what is left and
+// waits for it.
 func (s *Server) Run(ctx context.Context) error {
-	var err error
+	asking, enough := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() { s.askICEServers(asking) })
 	select {
 	case <-ctx.Done():
 	case <-s.done:
-	case err = <-s.media.failed:
-		err = fmt.Errorf("receive media at %s: %w", s.media.addr, err)
 	}
+	enough()
+	work.Wait()
 	s.stop()
 	s.idle.Wait()
-	return err
+	return nil
 }
 
 // Shutdown closes every session, refuses new ones and waits until all are done or

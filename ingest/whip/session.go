@@ -207,7 +207,7 @@ func (x *session) watch(began time.Time, start func()) {
 			if x.kind == whip && now.Sub(time.Unix(0, x.heard.Load())) > closeAfter {
 				x.end(resultVanished)
 			}
-			if x.media.senders.floods(x.peer()) >= mostFlood {
+			if x.media.udp.floods(x.peer()) >= mostFlood {
 				x.end(resultFlooded)
 			}
 		}

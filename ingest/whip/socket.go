@@ -29,12 +29,12 @@ const (
 type datagrams struct {
 	*net.UDPConn
 	dropped prometheus.Counter
-	failed  chan<- error
+	lost    func() // called when it fails
 	senders senders
 }
 
-func newDatagrams(c *net.UDPConn, dropped prometheus.Counter, failed chan<- error) *datagrams {
-	return &datagrams{UDPConn: c, dropped: dropped, failed: failed, senders: senders{counts: map[netip.AddrPort]int{}}}
+func newDatagrams(c *net.UDPConn, dropped prometheus.Counter, lost func()) *datagrams {
+	return &datagrams{UDPConn: c, dropped: dropped, lost: lost, senders: senders{counts: map[netip.AddrPort]int{}}}
 }
 
 // ReadFromAddrPort implements [ice.AddrPortReaderWriter].
@@ -43,7 +43,7 @@ func (d *datagrams) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 		n, from, err := d.ReadFromUDPAddrPort(b)
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				first(d.failed, err)
+				d.lost()
 			}
 			return n, from, err
 		}
@@ -57,14 +57,6 @@ func (d *datagrams) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 // WriteToAddrPort implements [ice.AddrPortReaderWriter].
 func (d *datagrams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	return d.WriteToUDPAddrPort(b, to)
-}
-
-// first keeps the first error.
-func first(failed chan<- error, err error) {
-	select {
-	case failed <- err:
-	default:
-	}
 }
 
 // senders counts datagrams by sender and second. One goroutine calls admit.
@@ -113,13 +105,10 @@ func (s *senders) judge() {
 // that pass.
 type connections struct {
 	*net.TCPListener
-	failed chan<- error
-	open   atomic.Int64
+	open atomic.Int64
 }
 
-func newConnections(l *net.TCPListener, failed chan<- error) *connections {
-	return &connections{TCPListener: l, failed: failed}
-}
+func newConnections(l *net.TCPListener) *connections { return &connections{TCPListener: l} }
 
 // Accept implements [net.Listener].
 func (c *connections) Accept() (net.Conn, error) {

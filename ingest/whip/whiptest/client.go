@@ -43,23 +43,43 @@ type Options struct {
 	Video string
 	// Relay is the line to the server; nil: straight.
 	Relay *Relay
+	// Network uses every address of this host, by IPv4 and IPv6, instead of loopback
+	// alone; with an empty Transport by UDP and TCP.
+	Network bool
+	// ICEServers are STUN and TURN servers; Relayed uses TURN and nothing else.
+	ICEServers []webrtc.ICEServer
+	Relayed    bool
 }
 
-// newPC returns a connection that uses loopback alone.
+// newPC returns a connection that uses loopback alone, or what o says.
 func newPC(o Options) (*webrtc.PeerConnection, error) {
 	m := &webrtc.MediaEngine{}
 	if err := register(m, o); err != nil {
 		return nil, err
 	}
 	e := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard}}
-	e.SetIncludeLoopbackCandidate(true)
-	e.SetInterfaceFilter(func(name string) bool { return strings.HasPrefix(name, "lo") })
-	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	if o.Transport == TCP {
-		e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	var types []webrtc.NetworkType
+	if o.Transport != TCP {
+		types = append(types, webrtc.NetworkTypeUDP4)
+	}
+	if o.Transport == TCP || o.Network && o.Transport == "" {
+		types = append(types, webrtc.NetworkTypeTCP4)
+	}
+	if o.Network {
+		for _, t := range types {
+			types = append(types, map[webrtc.NetworkType]webrtc.NetworkType{webrtc.NetworkTypeUDP4: webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4: webrtc.NetworkTypeTCP6}[t])
+		}
+	} else {
+		e.SetIncludeLoopbackCandidate(true)
+		e.SetInterfaceFilter(func(name string) bool { return strings.HasPrefix(name, "lo") })
+	}
+	e.SetNetworkTypes(types)
+	c := webrtc.Configuration{ICEServers: o.ICEServers}
+	if o.Relayed {
+		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
 	}
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(e), webrtc.WithInterceptorRegistry(interceptors())).
-		NewPeerConnection(webrtc.Configuration{})
+		NewPeerConnection(c)
 	if err != nil {
 		return nil, fmt.Errorf("make a connection: %w", err)
 	}
