@@ -76,6 +76,12 @@ type StoreConfig struct {
 	// KeepBytes bounds what a station keeps: "20GB"; 0 is no bound. The oldest
 	// segments go first, but none that a playlist names. Default 20GB.
 	KeepBytes Size `yaml:"keep_bytes"`
+	// Spool is how long the disk keeps what a bucket that is away is to get, at least
+	// 15 minutes. Default 24h.
+	Spool time.Duration `yaml:"spool"`
+	// SpoolBytes bounds that for each station; beyond it the oldest is given up. 0 is no
+	// bound. Default 2GB: twelve hours of the default renditions.
+	SpoolBytes Size `yaml:"spool_bytes"`
 	// S3 is about the bucket, for kind s3.
 	S3 S3Config `yaml:"s3"`
 }
@@ -94,8 +100,12 @@ type S3Config struct {
 	// PathStyle puts the bucket into the path instead of the host name: most
 	// servers that are not AWS need it. Default: true when endpoint is set.
 	PathStyle *bool `yaml:"path_style"`
-	// CredentialsFile is a file in the format of ~/.aws/credentials.
+	// CredentialsFile is a file in the format of ~/.aws/credentials. It may be changed
+	// at any time: it is read again every minute.
 	CredentialsFile string `yaml:"credentials_file"`
+	// SingleWriter is for a store that ignores conditions on PUT. No other process may
+	// write there then. Default false.
+	SingleWriter bool `yaml:"single_writer"`
 }
 
 // StationConfig is about one audience address.
@@ -146,7 +156,7 @@ func defaultConfig() Config {
 		RTMP:     RTMPConfig{Listen: ":1935"},
 		SRT:      SRTConfig{Listen: ":8890"},
 		Log:      LogConfig{Level: "info", Format: "text"},
-		Store:    StoreConfig{Kind: "disk", Keep: 168 * time.Hour, KeepBytes: 20_000_000_000},
+		Store:    StoreConfig{Kind: "disk", Keep: 168 * time.Hour, KeepBytes: 20_000_000_000, Spool: 24 * time.Hour, SpoolBytes: 2_000_000_000},
 		Stations: []StationConfig{{Name: "talk"}},
 		Limits:   LimitConfig{Speakers: 16, Waiting: 20_000},
 	}
@@ -222,6 +232,9 @@ func (c *Config) check() error {
 		}
 	default:
 		return fmt.Errorf("store.kind %q: use disk or s3", c.Store.Kind)
+	}
+	if st := c.Store; st.Keep < 0 || st.Spool < 0 || st.KeepBytes < 0 || st.SpoolBytes < 0 {
+		return errors.New("store: keep, keep_bytes, spool and spool_bytes cannot be negative")
 	}
 	if c.Limits.Speakers < 1 || c.Limits.Waiting < 1 {
 		return errors.New("limits.speakers and limits.waiting must be at least 1")

@@ -62,6 +62,7 @@ func TestConfigErrors(t *testing.T) {
 		"stations: [{name: a, renditions: [mp3-128]}]": `rendition "mp3-128": write codec-kbit/s`,
 		"stations: [{name: a, renditions: [opus-48]}]": "renditions hold no aac",
 		"public: example.org":                          "write the whole address",
+		"store: {spool: -1h}":                          "cannot be negative",
 		"log: {format: xml}":                           "use text or json",
 	} {
 		_, err := load(t, text)

@@ -63,7 +63,7 @@ func newNode(ctx context.Context, cfg Config, log *slog.Logger) (*node, error) {
 	if n.storage, err = openStorage(ctx, cfg, log, n.registry); err != nil {
 		return nil, err
 	}
-	if err := n.openTLS(ctx, n.storage.wasOnAir(ctx, n.cfg.Stations)); err != nil {
+	if err := n.openTLS(ctx, n.storage.wasOnAir(ctx, n.cfg.Stations, 0)); err != nil {
 		return nil, err
 	}
 	if err := n.openRelays(); err != nil {
@@ -171,12 +171,7 @@ func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
 
 // start runs what serves the programmes.
 func (n *node) start(ctx context.Context, group *errgroup.Group) {
-	for _, q := range n.storage.queues {
-		group.Go(func() error { return q.Run(ctx) })
-	}
-	for _, r := range n.storage.retain {
-		group.Go(func() error { return r.Run(ctx) })
-	}
+	group.Go(func() error { return n.storage.run(ctx) })
 	group.Go(func() error { return n.live.Run(ctx) })
 	for _, r := range n.relays {
 		group.Go(func() error { return r.Run(ctx) })

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"longwave/origin/store"
 	"longwave/origin/store/disk"
@@ -21,7 +22,7 @@ import (
 )
 
 // journalKeep is how long segments stay on this machine when they are kept in a
-// bucket: enough to go on from after a restart.
+// bucket that has them: enough to go on from after a restart.
 const journalKeep = 15 * time.Minute
 
 // A storage is where this node keeps what it made: the disk first, so that a node
@@ -30,6 +31,7 @@ type storage struct {
 	disk   store.Store
 	bucket store.Store // nil: the disk is the store
 	queues []*push.Queue
+	spools []*spool // of the bucket, one a station
 	retain []*store.Retain
 }
 
@@ -55,6 +57,7 @@ func openStorage(ctx context.Context, cfg Config, log *slog.Logger, reg promethe
 		keep.Label = "s3"
 		st.retain = append(st.retain, store.NewRetain(st.bucket, keep))
 		keep.MaxAge, keep.MaxBytes = journalKeep, 0
+		keep.Owed, keep.OwedAge, keep.OwedBytes = st.owed, max(cfg.Store.Spool, journalKeep), int64(cfg.Store.SpoolBytes)
 	}
 	keep.Label = "disk"
 	st.retain = append(st.retain, store.NewRetain(st.disk, keep))
@@ -75,25 +78,38 @@ func (st *storage) openBucket(ctx context.Context, cfg Config, log *slog.Logger)
 	c := cfg.Store.S3
 	b, err := s3.New(ctx, s3.Options{
 		Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region, Endpoint: c.Endpoint,
-		PathStyle: *c.PathStyle, CredentialsFile: c.CredentialsFile,
+		PathStyle: *c.PathStyle, CredentialsFile: c.CredentialsFile, SingleWriter: c.SingleWriter,
 	})
 	if err != nil {
 		return nil, usageError{err}
 	}
 	r := b.Probe(ctx)
-	if r.Away() && st.wasOnAir(ctx, cfg.Stations) {
-		log.Error("the bucket is away: going on without it, it gets everything when it is back", "err", r.Err())
+	switch err := r.Err(); {
+	case err == nil:
+	case r.Away() && st.wasOnAir(ctx, cfg.Stations, 0):
+		log.Error("the bucket is away: going on without it, it gets everything when it is back", "err", err)
+		return b, nil
+	case st.wasOnAir(ctx, cfg.Stations, journalKeep):
+		log.Error("the bucket cannot be used: going on without it, for this node was on air just now; it gets everything when this is mended", "err", err)
 		return b, nil
 	}
 	return b, tell(log, r)
 }
 
-// wasOnAir reports whether an earlier run of this node left a playlist.
-func (st *storage) wasOnAir(ctx context.Context, stations []StationConfig) bool {
+// wasOnAir reports whether an earlier run of this node left a playlist, in the last
+// while unless that is 0.
+func (st *storage) wasOnAir(ctx context.Context, stations []StationConfig, last time.Duration) bool {
 	for _, s := range stations {
-		k := packager.Key{Station: s.Name, Kind: packager.Multivariant, Name: packager.EverybodyList}
-		if _, err := st.disk.Head(ctx, store.NameOf(k)); err == nil {
-			return true
+		ladder, err := s.ladder()
+		if err != nil {
+			continue
+		}
+		for _, r := range ladder {
+			k := packager.Key{Station: s.Name, Rendition: r.Name, Kind: packager.Media}
+			info, err := st.disk.Head(ctx, store.NameOf(k))
+			if err == nil && (last == 0 || time.Since(info.Modified) < last) {
+				return true
+			}
 		}
 	}
 	return false
@@ -114,18 +130,38 @@ func tell(log *slog.Logger, r store.Report) error {
 
 // outlets returns new ways to the stores for one station.
 func (st *storage) outlets(station string, log *slog.Logger, reg prometheus.Registerer) []packager.Outlet {
-	reg = prometheus.WrapRegistererWith(prometheus.Labels{"station": station}, reg)
-	permanent := func(err error) bool { return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrName) }
-	add := func(s store.Store, name string, local bool) packager.Outlet {
-		q := push.New(s, push.Options{Name: name, Local: local, Permanent: permanent, Log: log, Registry: reg})
-		st.queues = append(st.queues, q)
-		return q
+	opt := push.Options{
+		Name: "disk", Local: true, Log: log,
+		Registry:  prometheus.WrapRegistererWith(prometheus.Labels{"station": station}, reg),
+		Permanent: func(err error) bool { return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrName) },
+		Refused:   func(err error) bool { return errors.Is(err, store.ErrRefused) },
 	}
-	out := []packager.Outlet{add(st.disk, "disk", true)}
-	if st.bucket != nil {
-		out = append(out, add(st.bucket, "s3", false))
+	disk := push.New(st.disk, opt)
+	st.queues = append(st.queues, disk)
+	if st.bucket == nil {
+		return []packager.Outlet{disk}
 	}
-	return out
+	opt.Name, opt.Local, opt.Journal = "s3", false, st
+	opt.Delete = func(ctx context.Context, k packager.Key) error { return st.bucket.Delete(ctx, store.NameOf(k)) }
+	bucket := push.New(st.bucket, opt)
+	st.queues = append(st.queues, bucket)
+	st.spools = append(st.spools, &spool{station: station, from: st.disk, to: st.bucket, queue: bucket, log: log})
+	return []packager.Outlet{disk, bucket}
+}
+
+// run keeps the stores in order until ctx ends.
+func (st *storage) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, q := range st.queues {
+		group.Go(func() error { return q.Run(ctx) })
+	}
+	for _, s := range st.spools {
+		group.Go(func() error { s.run(ctx); return nil })
+	}
+	for _, r := range st.retain {
+		group.Go(func() error { return r.Run(ctx) })
+	}
+	return group.Wait()
 }
 
 // publisher returns a way to put small changing objects into every store. It does not

@@ -42,15 +42,17 @@ func TestMissing(t *testing.T) {
 		{"a rendition", slices.Concat(segments("talk/a", 8, 13), segments("talk/c", 8, 13), []store.Name{"talk/a/init-aa.mp4"}), []string{
 			"talk/b/10.m4s", "talk/b/11.m4s", "talk/b/12.m4s", "talk/b/8.m4s", "talk/b/9.m4s", "talk/b/init-bb.mp4",
 		}},
-		{"what comes first and last", slices.Concat(segments("talk/a", 8, 10), segments("talk/a", 11, 13), segments("talk/b", 8, 13), []store.Name{"talk/a/init-aa.mp4"}),
-			[]string{"talk/a/10.m4s", "talk/b/init-bb.mp4"}},
+		{
+			"what comes first and last", slices.Concat(segments("talk/a", 8, 10), segments("talk/a", 11, 13), segments("talk/b", 8, 13), []store.Name{"talk/a/init-aa.mp4"}),
+			[]string{"talk/a/10.m4s", "talk/b/init-bb.mp4"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, err := disk.Open(disk.Options{Dir: t.TempDir()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer d.Close()
+			t.Cleanup(func() { _ = d.Close() })
 			in := new(memory.Store)
 			put(t, d, has...)
 			put(t, in, c.in...)

@@ -101,6 +101,9 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	} else {
 		e.text, e.kind = s.unknown(err, e.Code)
 	}
+	if errors.Is(e.kind, store.ErrRefused) && s.keys != nil {
+		s.keys.Invalidate() // they may have been renewed
+	}
 	if resp, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		e.RequestID = resp.ServiceRequestID()
 		if region := resp.Response.Header.Get("X-Amz-Bucket-Region"); region != "" && region != s.opts.Region {

@@ -50,8 +50,9 @@ type Options struct {
 	// PathStyle puts the bucket into the path (host/bucket/key), not into the
 	// host's name (bucket.host/key).
 	PathStyle bool
-	// CredentialsFile is a file such as ~/.aws/credentials. Empty: the SDK's
-	// chain of environment, shared file and role.
+	// CredentialsFile is a file such as ~/.aws/credentials. Keys in it are read again
+	// every minute, and after a refusal. Empty: the SDK's chain of environment, shared
+	// file and role.
 	CredentialsFile string
 	// Profile is the section of the file. Empty: "default".
 	Profile string
@@ -70,7 +71,8 @@ type Store struct {
 	client *s3.Client
 	http   *http.Client // without credentials, to look as the public does
 	opts   Options
-	locks  keyLocks // used with SingleWriter
+	keys   *aws.CredentialsCache // of a credentials file; nil: the SDK's chain
+	locks  keyLocks              // used with SingleWriter
 }
 
 var _ store.Store = (*Store)(nil)
@@ -103,7 +105,12 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		cfg.Region = defaultRegion
 	}
 	o.Region = cfg.Region
-	return &Store{client: newClient(cfg, o), http: &http.Client{}, opts: o}, nil
+	s := &Store{http: &http.Client{}, opts: o}
+	if s.keys = newKeyFile(ctx, o); s.keys != nil {
+		cfg.Credentials = s.keys
+	}
+	s.client = newClient(cfg, o)
+	return s, nil
 }
 
 func (o *Options) profile() string {
@@ -149,6 +156,7 @@ func newClient(cfg aws.Config, o Options) *s3.Client {
 			so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		}
 		so.UsePathStyle = o.PathStyle
+		so.HTTPSignerV4 = new(signer)
 		so.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = maxConns, maxConns
 		})
