@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"longwave/ingest/pcm"
@@ -13,18 +14,22 @@ const (
 	lateLoud = 500 * time.Millisecond
 	lateCalm = int(time.Minute / pcm.FrameDuration) // frames in time until all is well
 	lateFair = 100 * time.Millisecond
+	lateFade = 500 // of the worst one part a frame is forgotten
 )
 
 // A lateness tells the log when the programme cannot keep time, once and not for every
 // frame, and when it can again. Nothing of ours waits: it is the machine that is busy, or
 // stood still.
 type lateness struct {
-	worst time.Duration // since it is late; 0: it is not
-	calm  int           // frames in time, one after the other
+	worst  time.Duration // since it is late; 0: it is not
+	calm   int           // frames in time, one after the other
+	recent atomic.Int64  // nanoseconds; the worst, which is forgotten in some 20 s
 }
 
 // see takes in how late a frame is.
 func (l *lateness) see(late time.Duration, log *slog.Logger) {
+	recent := l.recent.Load()
+	l.recent.Store(max(int64(late), recent-recent/lateFade))
 	switch {
 	case late > lateLoud && l.worst == 0:
 		log.Warn("the programme is late: this machine is too busy or stood still", "late", late.Round(time.Millisecond))

@@ -39,7 +39,14 @@ func TestLateness(t *testing.T) {
 		time.Sleep(700 * time.Millisecond)
 		run(30 * time.Second)
 		time.Sleep(2 * time.Second)
-		run(50 * time.Second)
+		run(3 * time.Second)
+		if late := p.Late(); late < time.Second || late > 2*time.Second {
+			t.Errorf("%v late when it was 2 s", late)
+		}
+		run(47 * time.Second)
+		if late := p.Late(); late > 50*time.Millisecond {
+			t.Errorf("still %v late", late)
+		}
 		time.Sleep(200 * time.Millisecond) // the minute begins again
 		run(50 * time.Second)
 		if n := strings.Count(told.String(), "minute"); n > 0 {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -147,6 +148,11 @@ func (p *Programme) admit(l *Lane, t token.Token, most int) error {
 
 // Desk is where the programme's host works.
 func (p *Programme) Desk() *Desk { return p.desk }
+
+// Late is by how much frames are mixed after they were due, the worst of the last
+// seconds: listeners hear everything so much later, and it fades within half a minute
+// once this machine keeps up.
+func (p *Programme) Late() time.Duration { return time.Duration(p.tardy.recent.Load()) }
 
 // Meters are the programme's loudness and state.
 func (p *Programme) Meters() mix.Snapshot { return p.mixer.Snapshot() }

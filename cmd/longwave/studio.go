@@ -114,14 +114,20 @@ func withPort(host string, addr net.Addr) string {
 	return host
 }
 
+// tooLate is how late the programme is when the host should know.
+const tooLate = time.Second
+
 // alarms are what the host should know besides the sound.
 func (n *node) alarms(s *station) []studio.Alarm {
 	age, ok := n.live.Age(s.cfg.Name)
 	if ok && age <= stuck {
+		var all []studio.Alarm
 		if a, bad := s.pathwayAlarm(); bad {
-			return []studio.Alarm{a}
+			all = append(all, a)
+		} else if s.programme.Late() >= tooLate {
+			all = append(all, studio.Alarm{Kind: studio.AlarmEdge, Grade: studio.GradeWarn, Text: "Listeners hear everything more than a second later than they should: the server is too busy."})
 		}
-		return nil
+		return all
 	}
 	a := studio.Alarm{Kind: studio.AlarmEdge, Grade: studio.GradeAlarm, Text: "Listeners get nothing new: the live edge does not move."}
 	if ok {
