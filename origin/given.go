@@ -73,6 +73,9 @@ func (l *Live) Forget(station string) {
 	maps.DeleteFunc(lists, func(name string, _ *file) bool { return of(name) })
 	l.lines.Store(&lines)
 	l.lists.Store(&lists)
+	files := maps.Clone(*l.foreign.files.Load())
+	maps.DeleteFunc(files, func(name string, _ *foreignFile) bool { return of(name) })
+	l.foreign.files.Store(&files)
 	for name, r := range old { // which nobody finds any more
 		if of(name) {
 			r.remove(packager.Key{Kind: packager.Media})
@@ -80,7 +83,8 @@ func (l *Live) Forget(station string) {
 	}
 }
 
-// Size returns how many renditions a station has in memory, and their bytes.
+// Size returns how many renditions a station has in memory, and its bytes, those of
+// foreign files included.
 func (l *Live) Size(station string) (renditions int, bytes int64) {
 	for name, r := range *l.lines.Load() {
 		if strings.HasPrefix(name, station+"/") {
@@ -88,7 +92,7 @@ func (l *Live) Size(station string) (renditions int, bytes int64) {
 			bytes += r.bytes.Load()
 		}
 	}
-	return renditions, bytes
+	return renditions, bytes + l.foreignSize(station)
 }
 
 // HasRendition reports whether there is anything of a rendition in memory.

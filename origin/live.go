@@ -18,6 +18,7 @@ type Live struct {
 	lines   atomic.Pointer[map[string]*line] // by "station/rendition"; replaced whole
 	lists   atomic.Pointer[map[string]*file] // by key: multivariants, status; replaced whole
 	waiting atomic.Int64                     // requests that wait
+	foreign shelf
 }
 
 // NewLive returns an empty window. [Live.Run] must run while it serves requests.
@@ -25,6 +26,7 @@ func NewLive() *Live {
 	l := &Live{}
 	l.lines.Store(&map[string]*line{})
 	l.lists.Store(&map[string]*file{})
+	l.foreign.files.Store(&map[string]*foreignFile{})
 	return l
 }
 

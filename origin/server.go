@@ -163,6 +163,10 @@ func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, l *line, na
 			return
 		}
 	}
+	if f := s.opt.Live.foreignFile(r.URL.Path[1:]); f != nil {
+		s.write(w, r, kind, f.file)
+		return
+	}
 	s.serveArchive(w, r, kind, l)
 }
 
@@ -170,6 +174,10 @@ func (s *Server) serveObject(w http.ResponseWriter, r *http.Request, l *line, na
 func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
 	if f := s.opt.Live.list(r.URL.Path[1:]); f != nil {
 		s.write(w, r, kindMultivariant, f)
+		return
+	}
+	if f := s.opt.Live.foreignFile(r.URL.Path[1:]); f != nil {
+		s.write(w, r, kindOf(r.URL.Path), f.file)
 		return
 	}
 	s.serveArchive(w, r, kindOther, nil)
@@ -203,8 +211,10 @@ func kindOf(name string) int {
 		return kindInit
 	case strings.Count(name, ".") == 2:
 		return kindPart
-	case strings.HasSuffix(name, ".m4s"):
+	case strings.HasSuffix(name, ".m4s"), strings.HasSuffix(name, ".ts"):
 		return kindSegment
+	case strings.HasSuffix(name, ".m3u8"):
+		return kindPlaylist
 	}
 	return kindOther
 }

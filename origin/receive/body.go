@@ -22,7 +22,8 @@ const (
 // A target is what a request is about.
 type target struct {
 	station string
-	key     packager.Key
+	key     packager.Key // zero for a file that only a foreign encoder has
+	path    string
 }
 
 // parseTarget takes the path of a request apart.
@@ -32,19 +33,21 @@ func parseTarget(r *http.Request) (target, error) {
 		return target{}, refuse(http.StatusBadRequest, reasonKey, "not a key: it has escapes")
 	}
 	if k, err := packager.ParseKey(path); err == nil {
-		return target{station: k.Station, key: k}, nil
+		return target{station: k.Station, key: k, path: path}, nil
+	}
+	if foreignPath(path) {
+		station, _, _ := strings.Cut(path, "/")
+		return target{station: station, path: path}, nil
 	}
 	return target{}, refuse(http.StatusBadRequest, reasonKey, "not a key")
 }
 
 // limit is the size of the largest body.
 func (t target) limit() int64 {
-	switch t.key.Kind {
-	case packager.Multivariant, packager.Media, packager.State:
+	if strings.HasSuffix(t.path, ".m3u8") || t.key.Kind == packager.State {
 		return maxText
-	default:
-		return maxMedia
 	}
+	return maxMedia
 }
 
 // A foreign encoder sends a segment while it makes it, so a body may take long, but

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -35,8 +36,12 @@ func (s *Server) put(ctx context.Context, t target, data []byte) (created bool, 
 		}
 	case packager.Multivariant:
 		if err := s.checkMultivariant(o); err != nil {
+			if isMissing(err) && s.keepMaster(s.stations[t.station], t.key, data) {
+				return !known, nil
+			}
 			return false, err
 		}
+		s.stations[t.station].foreign.index = false
 	case packager.Media:
 		if err := s.checkMedia(ctx, o); err != nil {
 			return false, err
@@ -81,15 +86,27 @@ func (s *Server) checkMultivariant(o packager.Object) error {
 		if u, err := url.Parse(v.URI); err != nil || u.Host != "" {
 			continue
 		}
+		if _, foreign := s.opt.Live.Foreign(o.Key.Station + "/" + v.URI); foreign {
+			continue
+		}
 		k, err := packager.ParseKey(o.Key.Station + "/" + v.URI)
 		if err != nil || k.Kind != packager.Media {
-			return refuse(http.StatusBadRequest, reasonBody, fmt.Sprintf("%q is not a playlist of this station", v.URI))
+			if !foreignPath(o.Key.Station + "/" + v.URI) {
+				return refuse(http.StatusBadRequest, reasonBody, fmt.Sprintf("%q is not a playlist of this station", v.URI))
+			}
+			missing = append(missing, o.Key.Station+"/"+v.URI)
+			continue
 		}
 		if m, _ := s.opt.Live.Playlist(k.Station, k.Rendition); m == nil {
 			missing = append(missing, k.String())
 		}
 	}
 	return lacks(missing)
+}
+
+func isMissing(err error) bool {
+	var no *refusal
+	return errors.As(err, &no) && no.Reason == reasonMissing
 }
 
 func lacks(missing []string) error {
@@ -214,6 +231,9 @@ func (c *census) key(uri string) (packager.Key, bool) {
 func (s *Server) remove(ctx context.Context, st *station, t target) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	s.opt.Live.Remove(t.key)
+	s.removeForeign(st, t.path)
+	if t.key != (packager.Key{}) {
+		s.opt.Live.Remove(t.key)
+	}
 	s.taken(ctx, st)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"longwave/origin"
+	"longwave/packager"
 )
 
 // Tokens reads the keys that senders show. It takes the same time for every wrong one.
@@ -51,6 +52,8 @@ type station struct {
 	mu   sync.Mutex // held while something is checked and put
 	last time.Time  // of the last push that was taken; guarded by mu
 	away bool       // it is over, and that was said; guarded by mu
+
+	foreign *foreign // guarded by mu
 }
 
 // maxReading bounds the bodies under way. A foreign encoder sends a segment for as long
@@ -73,7 +76,7 @@ func New(opt Options) *Server {
 	}
 	s := &Server{opt: opt, stations: map[string]*station{}, reading: make(chan struct{}, maxReading)}
 	for _, name := range opt.Stations {
-		s.stations[name] = &station{name: name}
+		s.stations[name] = &station{name: name, foreign: newForeign()}
 	}
 	s.metrics = newMetrics(opt.Registry, s)
 	return s
@@ -106,6 +109,7 @@ func (s *Server) look(ctx context.Context, st *station) {
 		return
 	}
 	quiet := time.Since(st.last)
+	s.sweep(st, time.Now())
 	if quiet > awayAfter && !st.away {
 		st.away = true
 		s.opt.Log.WarnContext(ctx, "nobody pushes this station any more: listeners are sent elsewhere", "station", st.name)
@@ -113,6 +117,7 @@ func (s *Server) look(ctx context.Context, st *station) {
 	if quiet > s.opt.Keep {
 		st.last = time.Time{}
 		s.opt.Live.Forget(st.name)
+		st.foreign = newForeign()
 	}
 }
 
@@ -167,17 +172,29 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	created, err := s.put(r.Context(), target, data)
+	created, err := s.take(r.Context(), st, target, data)
 	if err != nil {
 		return 0, err
 	}
-	s.taken(r.Context(), st)
 	if created {
 		return http.StatusCreated, nil
 	}
 	return http.StatusNoContent, nil
+}
+
+// take puts an object of ours or a file of a foreign encoder.
+func (s *Server) take(ctx context.Context, st *station, t target, data []byte) (created bool, err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if t.key == (packager.Key{}) || s.isForeign(t.key, data) {
+		created, err = s.putForeign(ctx, st, t.path, data)
+	} else {
+		created, err = s.put(ctx, t, data)
+	}
+	if err == nil {
+		s.taken(ctx, st)
+	}
+	return created, err
 }
 
 // authenticate returns the station that the request's token is for.
