@@ -6,16 +6,17 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"longwave/ingest/turnstile"
 )
 
 const (
-	freeFailures    = 3               // wrong tokens that are answered at once
-	firstDelay      = time.Second     // of the answer after that; it doubles
-	maxDelay        = 8 * time.Second //
-	maxWaiting      = 4               // answers that wait at once for one address
-	forgetAfter     = 10 * time.Minute
-	maxAddresses    = 10_000
-	ipv6NetworkBits = 64 // of an address that one subscriber commonly has alone
+	freeFailures = 3               // wrong tokens that are answered at once
+	firstDelay   = time.Second     // of the answer after that; it doubles
+	maxDelay     = 8 * time.Second //
+	maxWaiting   = 4               // answers that wait at once for one address
+	forgetAfter  = 10 * time.Minute
+	maxAddresses = 10_000
 )
 
 // failures delays the answers to addresses that show wrong tokens. A right token
@@ -34,7 +35,7 @@ type record struct {
 // wait notes a wrong token from remote and waits as long as its answer must. It
 // returns false at once when too many answers wait already, or when ctx ends.
 func (f *failures) wait(ctx context.Context, remote string) bool {
-	r, delay, ok := f.note(network(remote), time.Now())
+	r, delay, ok := f.note(turnstile.Network(remote), time.Now())
 	if !ok {
 		return false
 	}
@@ -98,18 +99,3 @@ func (f *failures) forget(at netip.Prefix, now time.Time) {
 }
 
 func (r *record) old(now time.Time) bool { return r.waiting == 0 && now.Sub(r.last) > forgetAfter }
-
-// network returns the network that a remote address stands for.
-func network(remote string) netip.Prefix {
-	ap, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Prefix{} // all that cannot be told apart are one
-	}
-	a := ap.Addr().Unmap().WithZone("")
-	bits := a.BitLen()
-	if a.Is6() {
-		bits = ipv6NetworkBits
-	}
-	p, _ := a.Prefix(bits)
-	return p
-}

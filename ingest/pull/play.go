@@ -151,12 +151,5 @@ func (p *pacer) wait(ctx context.Context, d time.Duration) error {
 	if left <= 0 {
 		return nil
 	}
-	t := time.NewTimer(left)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause(ctx, left)
 }

@@ -16,7 +16,7 @@ var (
 	ErrCrowd = errors.New("too many connections from this address")
 )
 
-// subscriber is how many bits of an IPv6 address one subscriber commonly has alone.
+// subscriber is how many bits of an IPv6 address a network has.
 const subscriber = 64
 
 // A Turnstile counts who is in. It is safe for concurrent use.
@@ -37,7 +37,7 @@ func New(most, each int) *Turnstile {
 // Enter lets a remote address ("192.0.2.1:1234") in; leave must be called once. An
 // address that is none counts as the same one as all others that are none.
 func (t *Turnstile) Enter(remote string) (leave func(), err error) {
-	p := network(remote)
+	p := Network(remote)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -60,7 +60,10 @@ func (t *Turnstile) leave(p netip.Prefix) {
 	}
 }
 
-func network(remote string) netip.Prefix {
+// Network returns the network that a remote address ("192.0.2.1:1234") stands for: the
+// IPv4 address, or the first 64 bits of the IPv6 address, which one subscriber commonly has
+// alone. Of what is no address it is the zero prefix: all that cannot be told apart are one.
+func Network(remote string) netip.Prefix {
 	ap, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return netip.Prefix{}
