@@ -44,6 +44,10 @@ web: setup-test ## bundle the pages anew (their dist folders are committed)
 	@npm --prefix origin/web run --silent build
 	@npm --prefix ingest/studio/page run --silent build
 
+.PHONY: aws
+aws: setup-test ## write the templates of infra/aws anew (they are committed)
+	@npm --prefix infra/aws run --silent template
+
 .PHONY: test
 test: setup-test ## all that a change has to pass (every gate of infra/check)
 	@$(CHECK)

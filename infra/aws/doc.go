@@ -2,7 +2,7 @@
 // tests that it knows the same cache rules and the same limits as the program.
 //
 //	cache.json ┐
-//	src/ ──────┴─ npm run template ──> template.json, store.json ──> CloudFormation
+//	src/ ──────┴─ make aws ──────────> template.json, store.json ──> CloudFormation
 //	test/ ─────── npm test
 //
 // This package does not hold code.

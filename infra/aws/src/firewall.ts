@@ -10,7 +10,7 @@ export function firewall(stack: Stack, p: SharedParameters): wafv2.CfnWebACL {
     scope: 'CLOUDFRONT',
     description: 'Longwave: requests a minute and address',
     defaultAction: { allow: {} },
-    visibilityConfig: visible('all'),
+    visibilityConfig: visible('longwave'),
     rules: [{
       name: 'rate',
       priority: 0,
@@ -19,7 +19,7 @@ export function firewall(stack: Stack, p: SharedParameters): wafv2.CfnWebACL {
       },
       // Not 429: hls.js takes it as an order to ask later, and stops steering.
       action: Fn.conditionIf(p.rateBlocks.logicalId, { Block: {} }, { Count: {} }),
-      visibilityConfig: visible('rate'),
+      visibilityConfig: visible('longwave-rate'),
     }],
   });
 }

@@ -1,5 +1,5 @@
 // The bucket: private, written by the packager alone, read by CloudFront alone.
-import { Aws, CfnOutput, Duration, Fn, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Fn, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
@@ -60,7 +60,8 @@ export class Store extends Construct {
       principals: [new iam.ServicePrincipal('cloudfront.amazonaws.com')],
       actions: ['s3:GetObject'],
       resources: [this.bucket.arnForObjects(`${room.prefix}/*`)],
-      conditions: { ArnLike: { 'aws:SourceArn': room.reader }, StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+      // The ARN holds the account. CloudFront is not known to send aws:SourceAccount.
+      conditions: { ArnLike: { 'aws:SourceArn': room.reader } },
     }));
   }
 

@@ -1,4 +1,4 @@
-// Makes the templates that are committed: `npm run template`.
+// Makes the templates that are committed: `make aws`.
 import { writeFileSync } from 'node:fs';
 import { makeApp } from './app.js';
 import { fromRoot } from './place.js';

@@ -18,7 +18,7 @@ test('the committed templates are what the source makes', () => {
   const made = templates(join(out, 'made'));
   assert.deepEqual([...made.keys()], ['template.json', 'store.json']);
   for (const [file, text] of made) {
-    assert.equal(readFileSync(fromRoot(file), 'utf8'), text, `${file} is not of this source: npm run template`);
+    assert.equal(readFileSync(fromRoot(file), 'utf8'), text, `${file} is not of this source: make aws`);
     assert.ok(text.length < 51_200, `${file} has ${text.length} bytes: beyond 51,200 it could only be deployed from a bucket`);
     assert.doesNotMatch(text, /cdk-hnb659fds|BootstrapVersion|CDKMetadata/, `${file} needs "cdk bootstrap"`);
   }

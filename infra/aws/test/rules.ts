@@ -194,9 +194,10 @@ export const rules: Record<string, Rule> = {
 
   'CloudFront reads what is public, and nothing else': (d) => {
     const statements = d.one('AWS::S3::BucketPolicy')['PolicyDocument'].Statement;
+    // Without aws:SourceAccount, which CloudFront is not known to send.
     const ask = (way: string, name: string, action = 's3:GetObject', account = '111122223333'): Request => ({
       action, resource: `StoreBucket4FBDE984.Arn/${name}`, service: 'cloudfront.amazonaws.com',
-      context: { 'aws:SourceArn': `arn:aws:cloudfront::${account}:distribution/Distribution${way}`, 'aws:SourceAccount': account },
+      context: { 'aws:SourceArn': `arn:aws:cloudfront::${account}:distribution/Distribution${way}` },
     });
     return judge(statements, [
       [true, ask('A', 'a/talk/index.m3u8')],
@@ -246,6 +247,8 @@ export const rules: Record<string, Rule> = {
     return [
       ...differ('scope', acl['Scope'], 'CLOUDFRONT'),
       ...differ('else', acl['DefaultAction'], { Allow: {} }),
+      // "All" and "Default_Action" are AWS's own.
+      ...differ('figures', [acl, ...acl['Rules']].map((x: Props) => x['VisibilityConfig'].MetricName), ['longwave', 'longwave-rate']),
       ...differ('rule', acl['Rules'].map((r: Props) => [r['Statement'], r['Action']]), [[
         { RateBasedStatement: { AggregateKeyType: 'IP', EvaluationWindowSec: 60, Limit: 6000 } }, { Count: {} },
       ]]),
