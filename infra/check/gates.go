@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // linterVersion is built from source: a matter of two minutes on two cores,
@@ -96,37 +100,62 @@ func moveFile(from, to string) error {
 	return os.Rename(part, to)
 }
 
+// npmAtOnce is how many npm packages are looked at side by side: their tests mostly wait
+// for a browser.
+const npmAtOnce = 2
+
 // npm runs the scripts "check" and "test" of every npm package that has them, and
 // the tests of scripts that belong to none.
 func npm(ctx context.Context, p *project) (tally, error) {
-	var t tally
+	var sum tally
 	dirs, err := p.foldersWith("package-lock.json")
 	if err != nil {
-		return t, err
-	}
-	for _, dir := range dirs {
-		b, err := os.ReadFile(filepath.Join(p.path(dir), "package.json"))
-		if err != nil {
-			return t, err
-		}
-		var pkg struct{ Scripts map[string]string }
-		if err := json.Unmarshal(b, &pkg); err != nil {
-			return t, fmt.Errorf("read %s/package.json: %w", dir, err)
-		}
-		for _, script := range []string{"check", "test"} {
-			if pkg.Scripts[script] != "" {
-				t.add(p.count(ctx, dir, "npm", "run", "--silent", script))
-			}
-		}
+		return sum, err
 	}
 	loose, err := p.looseTests(dirs)
 	if err != nil {
-		return t, err
+		return sum, err
+	}
+	var mu sync.Mutex
+	var all errgroup.Group
+	all.SetLimit(npmAtOnce)
+	for _, dir := range dirs {
+		all.Go(func() error {
+			var said bytes.Buffer
+			t, err := p.at(&said).npmPackage(ctx, dir)
+			mu.Lock()
+			defer mu.Unlock()
+			_, _ = said.WriteTo(p.out)
+			sum.add(t)
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		return sum, err
 	}
 	for _, file := range loose {
-		t.add(p.count(ctx, ".", "node", "--test", "--test-reporter=dot", file))
+		sum.add(p.count(ctx, ".", "node", "--test", "--test-reporter=dot", file))
 	}
-	return t, t.err()
+	return sum, sum.err()
+}
+
+// npmPackage runs the scripts of one package.
+func (p *project) npmPackage(ctx context.Context, dir string) (tally, error) {
+	var t tally
+	b, err := os.ReadFile(filepath.Join(p.path(dir), "package.json"))
+	if err != nil {
+		return t, err
+	}
+	var pkg struct{ Scripts map[string]string }
+	if err := json.Unmarshal(b, &pkg); err != nil {
+		return t, fmt.Errorf("read %s/package.json: %w", dir, err)
+	}
+	for _, script := range []string{"check", "test"} {
+		if pkg.Scripts[script] != "" {
+			t.add(p.count(ctx, dir, "npm", "run", "--silent", script))
+		}
+	}
+	return t, nil
 }
 
 // looseTests returns the *.test.mjs that lie in none of these folders.
@@ -150,8 +179,12 @@ func (p *project) count(ctx context.Context, dir, name string, args ...string) t
 }
 
 // realTime is the package whose tests run real programs in real time: on a machine that
-// does other things beside them they would judge the machine.
-const realTime = "longwave/cmd/longwave"
+// does other things beside them they would judge the machine. Most of their time is
+// waiting, so there may be more of them at once than there are cores.
+const (
+	realTime       = "longwave/cmd/longwave"
+	realTimeAtOnce = "-parallel=3"
+)
 
 // goTest runs the tests of every module. Vet has been a gate of its own.
 func goTest(ctx context.Context, p *project) (tally, error) {
@@ -162,8 +195,11 @@ func goTest(ctx context.Context, p *project) (tally, error) {
 			return sum, err
 		}
 		for _, packages := range runs {
-			args := append([]string{"test", "-json", "-vet=off", "-race", "-shuffle=on", "-timeout=15m"}, packages...)
-			t, err := p.test(p.command(ctx, m, "go", args...))
+			args := []string{"test", "-json", "-vet=off", "-race", "-shuffle=on", "-timeout=15m"}
+			if slices.Contains(packages, realTime) {
+				args = append(args, realTimeAtOnce)
+			}
+			t, err := p.test(p.command(ctx, m, "go", append(args, packages...)...))
 			sum.add(t)
 			if err != nil && t.failed == 0 {
 				return sum, fmt.Errorf("%s: %w", m, err)

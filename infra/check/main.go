@@ -121,6 +121,13 @@ func openProject(ctx context.Context, out io.Writer) (*project, error) {
 	return p, err
 }
 
+// at returns the project with another place for the findings.
+func (p *project) at(out io.Writer) *project {
+	q := *p
+	q.out = out
+	return &q
+}
+
 // command prepares a program in a folder of the project; both of its outputs
 // go to the project's.
 func (p *project) command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
