@@ -22,7 +22,7 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/google-chro
 
 .PHONY: help
 help: ## say what there is
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 .PHONY: setup-run setup-test
 setup-run:
@@ -63,6 +63,10 @@ bench: setup-test build ## measure, and say what else the machine was doing
 .PHONY: soak
 soak: setup-test build ## run an hour, and say what grew or broke (FOR=1h PORT=8090 PROFILE=low)
 	@infra/soak/run.sh
+
+.PHONY: broadcasters
+broadcasters: build ## send with OBS, BUTT, Mixxx and others (45 minutes; infra/broadcasters/README.md)
+	@infra/broadcasters/all.sh
 
 .PHONY: clean
 clean: ## remove what was built; ./data stays

@@ -72,6 +72,17 @@ func TestFailuresBounded(t *testing.T) {
 	})
 }
 
+func TestJoined(t *testing.T) {
+	for in, want := range map[string]string{
+		"Ada - Sound": "Ada - Sound", "- Sound": "Sound", " - Sound": "Sound", "Ada - ": "Ada", "Ada -": "Ada",
+		" - ": "", "-": "", "": "", "Sound": "Sound", "-1 - Minus": "-1 - Minus", "Ada - Sound-": "Ada - Sound-",
+	} {
+		if got := joined(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestText(t *testing.T) {
 	for _, c := range []struct{ in, charset, want string }{
 		{"Grüße", "", "Grüße"},

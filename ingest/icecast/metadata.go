@@ -32,11 +32,18 @@ func (s *Server) metadata(w http.ResponseWriter, r *http.Request) {
 	title := text(q.Get("song"), charset)
 	if title == "" {
 		artist, name := text(q.Get("artist"), charset), text(q.Get("title"), charset)
-		title = strings.Trim(artist+" - "+name, " -")
+		title = artist + " - " + name
 	}
-	l.Title(title)
+	l.Title(joined(title))
 	w.Header().Set("Content-Type", "text/xml")
 	_, _ = w.Write([]byte("<?xml version=\"1.0\"?>\n<iceresponse><message>Metadata update successful</message><return>1</return></iceresponse>\n"))
+}
+
+// joined returns "artist - title" without a dash where one of them is missing, as
+// Mixxx sends it too.
+func joined(title string) string {
+	title = strings.TrimPrefix(strings.TrimSpace(title)+" ", "- ")
+	return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(title), " -"))
 }
 
 // text returns s, which is in charset, as clean UTF-8. Where charset is not said
