@@ -11,8 +11,9 @@
 //   - A pathway is judged by what listeners get from it: a playlist that is as new as
 //     ours, media that is this station's and that was sent so, in time. An old answer
 //     with status 200 is as bad as none.
-//   - Three bad probes within ten seconds take a pathway out of the list, a minute
-//     without a bad one brings it back. So one hiccup moves nobody, and a pathway that
+//   - Three bad probes within ten seconds take a pathway out of the list, forty
+//     without a bad one bring it back: with the lifetime of the manifest listeners are
+//     there again within a minute. So one hiccup moves nobody, and a pathway that
 //     flaps is left.
 //   - The list is never empty: when every pathway is bad it stays as it was, since then
 //     the fault is more likely ours.

@@ -6,7 +6,7 @@ import "time"
 const (
 	badProbes  = 3                // so many bad probes …
 	badWithin  = 10 * time.Second // … within so long: the pathway is left
-	goodAfter  = 60 * time.Second // so long without a bad probe: it is taken again
+	goodAfter  = 40 * time.Second // so long without a bad probe: it is taken again
 	goodProbes = 20               // and so many good ones meanwhile: looking away is no proof
 )
 

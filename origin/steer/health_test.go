@@ -14,7 +14,7 @@ var evening = time.Date(2026, 11, 20, 20, 0, 0, 0, time.UTC)
 // TestHealth enters one probe a second, x bad, . good, and looks when the judgement
 // changes: ! it is left here, + it is taken again here, after the probe.
 func TestHealth(t *testing.T) {
-	minute := "............................................................" // 60 good ones
+	while := "........................................" // 40 good ones
 	for name, w := range map[string]string{
 		"one hiccup":                   "..x......",
 		"two bad ones":                 "xx......................",
@@ -22,9 +22,9 @@ func TestHealth(t *testing.T) {
 		"three in ten seconds":         ".x....x...x!...",
 		"three in eleven seconds":      "x....x.....x....",
 		"a slow trickle moves nobody":  "x.....x.....x.....x.....x.....x",
-		"a minute brings it back":      "xxx!" + minute[1:] + ".+...",
-		"a bad one begins it again":    "xxx!" + minute[1:] + "x" + minute[1:] + ".+",
-		"and then three are needed":    "xxx!" + minute + "+xx...x!",
+		"forty seconds bring it back":  "xxx!" + while[1:] + ".+...",
+		"a bad one begins it again":    "xxx!" + while[1:] + "x" + while[1:] + ".+",
+		"and then three are needed":    "xxx!" + while + "+xx...x!",
 		"bad all the time is one fact": "xxx!xxxxxxxxxxxxxxxxxxxxxxxxx",
 	} {
 		t.Run(name, func(t *testing.T) {

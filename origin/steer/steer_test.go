@@ -102,7 +102,7 @@ func TestAnEvening(t *testing.T) {
 			t.Errorf("8 s after a froze: %+v", st)
 		}
 		a.set(func(c *cdn) { c.frozen = time.Time{} })
-		time.Sleep(58 * time.Second)
+		time.Sleep(38 * time.Second)
 		if s.States()[0].Good {
 			t.Error("a is good again too soon")
 		}

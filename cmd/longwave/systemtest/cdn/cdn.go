@@ -50,6 +50,7 @@ type CDN struct {
 	lists   map[string]copied
 	mixed   [2]string // the station that is asked for, and the one that is given
 	server  *http.Server
+	control *http.Server // nil: none
 }
 
 // A copied answer is what a frozen CDN has.
@@ -120,6 +121,9 @@ func (c *CDN) Fail(f Fault) error {
 func (c *CDN) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.control != nil {
+		_ = c.control.Close()
+	}
 	return c.server.Close()
 }
 
@@ -239,6 +243,7 @@ func (c *CDN) repeat(w http.ResponseWriter, r *http.Request) bool {
 	list, ok := c.lists[r.URL.Path]
 	c.mu.Unlock()
 	if !ok {
+		w.Header().Del("Access-Control-Allow-Origin") // the origin sends one
 		return false
 	}
 	maps.Copy(w.Header(), list.header)
@@ -276,4 +281,22 @@ func (c *CDN) copy(resp *http.Response) error {
 	defer c.mu.Unlock()
 	c.lists[path] = copied{resp.Header.Clone(), body}
 	return nil
+}
+
+// Control opens a second address that takes faults from a command line: GET /?fault=503.
+// It is closed with the CDN's end.
+func (c *CDN) Control() (string, error) {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("CDN: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.control = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := c.Fail(Fault(r.URL.Query().Get("fault"))); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})}
+	go func(s *http.Server) { _ = s.Serve(l) }(c.control) // ends by Close
+	return "http://" + l.Addr().String(), nil
 }
