@@ -38,3 +38,17 @@ func (c *Config) pathways() []packager.Pathway {
 	}
 	return list
 }
+
+// hosts are the addresses of a station that its page may go to, the plain ones last.
+func (c *Config) hosts(station string) []string {
+	var live, plain []string
+	for _, p := range c.Pathways {
+		at := p.URL + "/" + station + "/"
+		if p.Plain {
+			plain = append(plain, at)
+		} else {
+			live = append(live, at)
+		}
+	}
+	return append(live, plain...)
+}

@@ -12,6 +12,12 @@ import (
 type Station struct {
 	// Name is what the station is called. Required.
 	Name string
+	// Address is its name in addresses, and on its media: bytes of another station are
+	// not played. Empty: they are not told apart.
+	Address string
+	// Hosts are other addresses of the station, each with a slash at its end, the best
+	// first: where to go when the page's own host does not answer.
+	Hosts []string
 	// Title is the broadcast's. Empty: Name.
 	Title string
 	// Description is one line below the title. Empty: none.
@@ -40,7 +46,7 @@ var pageTemplate = template.Must(template.New("page.html.tmpl").Parse(pageText))
 // pageData is what the template reads.
 type pageData struct {
 	Station
-	Policy                              string
+	Policy, OtherHosts                  string
 	Words                               map[string]string
 	Index, Opus                         string
 	Script, Style, Shared, Engine, Icon string
@@ -61,15 +67,15 @@ func Page(s Station) ([]byte, error) {
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, pageData{
 		Station: s,
-		Policy:  Policy,
-		Words:   wordsFor(s.Language),
-		Index:   indexPlaylist,
-		Opus:    opusPlaylist,
-		Script:  assetPath("page.js"),
-		Style:   assetPath("style.css"),
-		Shared:  assetPath("chunk.js"),
-		Engine:  assetPath("engine.js"),
-		Icon:    assetPath("icon.svg"),
+		Policy:  Policy, OtherHosts: strings.Join(s.Hosts, " "),
+		Words:  wordsFor(s.Language),
+		Index:  indexPlaylist,
+		Opus:   opusPlaylist,
+		Script: assetPath("page.js"),
+		Style:  assetPath("style.css"),
+		Shared: assetPath("chunk.js"),
+		Engine: assetPath("engine.js"),
+		Icon:   assetPath("icon.svg"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("page of %s: %w", s.Name, err)

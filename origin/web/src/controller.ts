@@ -23,6 +23,9 @@ export function target(holdBack: number, part: number): number {
   return holdBack > three && holdBack < 1.1 * three ? three : holdBack;
 }
 
+/** How far behind the live edge a listener stays who would rather be late than miss anything, in seconds. */
+export const RELIABLE_S = 6;
+
 /** Below this much sound in hand playing slows down. */
 export const LOW_BUFFER = 0.25;
 const SLOW = 0.97;

@@ -4,13 +4,17 @@ import Hls, {
   Events,
   type ErrorData,
   type FragLoadedData,
+  type HlsConfig,
   type LevelDetails,
   type LevelUpdatedData,
   type LoadPolicy,
 } from 'hls.js';
-import { limits, target } from './controller';
+import { limits, RELIABLE_S, target } from './controller';
+import { loaderFor } from './loader';
 import { nothing, nowAt, type Now } from './marks';
 import { bufferAhead, type Attempt, type Failure, type Session, type Status } from './session';
+import { Steering } from './steering';
+import { Ways } from './ways';
 
 export const isSupported = (): boolean => Hls.isSupported();
 
@@ -32,15 +36,28 @@ const OPENING_MS = 2500;
 
 class HlsSession implements Session {
   private readonly hls: Hls;
+  private readonly ways = new Ways();
+  private steering: Steering | null = null;
   private attached = false;
-  private roundTripMs = 0;
 
   constructor(private readonly attempt: Attempt) {
     const open = OPENING_MS * 1.5 ** attempt.failures;
     const opening = policy(Math.min(10_000, open), Math.min(15_000, open + 4000));
+    const loader = loaderFor({
+      name: attempt.station,
+      ways: this.ways,
+      entered: (entry) => {
+        this.ways.set(entry);
+        this.steering?.stop();
+        this.steering = new Steering(this.ways, entry.steering);
+      },
+    });
     this.hls = new Hls({
+      pLoader: loader as unknown as NonNullable<HlsConfig['pLoader']>,
+      fLoader: loader as unknown as NonNullable<HlsConfig['fLoader']>,
       enableWorker: false,
-      lowLatencyMode: true,
+      lowLatencyMode: !attempt.reliable,
+      ...(attempt.reliable ? { liveSyncDuration: RELIABLE_S } : {}),
       backBufferLength: 30,
       liveSyncOnStallIncrease: 0,
       maxLiveSyncPlaybackRate: 1, // the page's own controller sets the rate
@@ -84,12 +101,13 @@ class HlsSession implements Session {
   // Once media comes, the line is open and its round trip is known.
   private tighten({ frag, part }: FragLoadedData): void {
     const { start, first } = (part ?? frag).stats.loading;
+    const { ways } = this;
     if (first > start) {
       const rtt = first - start;
-      this.roundTripMs = this.roundTripMs === 0 ? rtt : 0.8 * this.roundTripMs + 0.2 * rtt;
+      ways.roundTripMs = ways.roundTripMs === 0 ? rtt : 0.8 * ways.roundTripMs + 0.2 * rtt;
     }
-    const partTarget = this.hls.latestLevelDetails?.partTarget ?? 0;
-    const { firstByteMs, loadMs } = limits(partTarget, this.roundTripMs, this.attempt.failures);
+    ways.part = this.hls.latestLevelDetails?.partTarget ?? 0;
+    const { firstByteMs, loadMs } = limits(ways.part, ways.roundTripMs, this.attempt.failures);
     this.hls.config.playlistLoadPolicy = policy(firstByteMs, loadMs);
     this.hls.config.fragLoadPolicy = policy(firstByteMs, loadMs);
   }
@@ -104,9 +122,11 @@ class HlsSession implements Session {
     const { audio } = this.attempt;
     return {
       latency: details.edge + details.age - audio.currentTime,
-      target: target(details.partHoldBack || details.holdBack || 3 * details.targetduration, details.partTarget),
+      target: this.attempt.reliable
+        ? RELIABLE_S
+        : target(details.partHoldBack || details.holdBack || 3 * details.targetduration, details.partTarget),
       buffer: bufferAhead(audio),
-      part: details.partTarget,
+      part: this.attempt.reliable ? 0 : details.partTarget,
       edge: edgeOf(details),
       bitrate: this.hls.levels[this.hls.currentLevel]?.bitrate ?? 0,
       now: this.now(details),
@@ -129,6 +149,7 @@ class HlsSession implements Session {
   }
 
   stop(): void {
+    this.steering?.stop();
     this.hls.destroy();
   }
 }

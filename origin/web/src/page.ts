@@ -60,21 +60,28 @@ class Page {
 
   async start(): Promise<void> {
     this.listenForVolume();
-    const player = new Player({ audio: this.audio, changed: (state, status) => this.show(state, status) });
+    const player = new Player({ audio: this.audio, station: this.root.dataset['name'] ?? '', changed: (state, status) => this.show(state, status) });
     this.listen(player);
     const engine = await this.engine(() => player.dispatch({ type: 'engine', engine: 'late' }));
     player.equip(engine);
-    if (engine) void this.look(player, engine.sources[0] ?? '');
+    if (engine) void this.look(player, engine.hosts[0]?.[0] ?? '');
   }
 
   /** hls.js where it can play, else the browser itself, else nobody. */
   private async engine(failed: () => void): Promise<Engine | null> {
-    const { index = '', opus } = this.root.dataset;
     if (mediaSource()) {
       const hls = await untilLoaded(loadEngine, failed, (ms) => this.rest(ms));
-      if (hls.isSupported()) return { begin: hls.play, sources: opus && takesOpus() ? [opus, index] : [index] };
+      if (hls.isSupported()) return { begin: hls.play, hosts: this.hosts(takesOpus()) };
     }
-    return this.audio.canPlayType('application/vnd.apple.mpegurl') ? { begin: playNative, sources: [index] } : null;
+    return this.audio.canPlayType('application/vnd.apple.mpegurl') ? { begin: playNative, hosts: this.hosts(false) } : null;
+  }
+
+  /** The entry playlists: those beside the page, then those of the other hosts that carry the station. */
+  private hosts(opus: boolean): string[][] {
+    const { index = '', opus: better, hosts = '' } = this.root.dataset;
+    const lists = opus && better ? [better, index] : [index];
+    const others = hosts.split(' ').filter((h) => h !== '' && !location.href.startsWith(h));
+    return ['', ...others].map((base) => lists.map((list) => base + list));
   }
 
   private rest(ms: number): Promise<void> {
@@ -90,6 +97,8 @@ class Page {
       player.hurry();
     };
     this.button.addEventListener('click', () => this.toggle(player));
+    const mode = find<HTMLSelectElement>('#mode');
+    mode.addEventListener('change', () => player.choose(mode.value === 'reliable'));
     document.addEventListener('keydown', (event) => this.key(event, player));
     window.addEventListener('online', () => {
       player.dispatch({ type: 'network', online: true });
@@ -106,7 +115,7 @@ class Page {
   private key(event: KeyboardEvent, player: Player): void {
     if (event.altKey || event.ctrlKey || event.metaKey || event.repeat) return;
     const target = event.target as Element;
-    const space = event.key === ' ' && !target.closest('button, a, input, summary');
+    const space = event.key === ' ' && !target.closest('button, a, input, select, summary');
     const k = event.key.toLowerCase() === 'k' && this.root.contains(target);
     if (!space && !k) return;
     event.preventDefault();

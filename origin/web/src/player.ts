@@ -15,14 +15,19 @@ const STALL_MS = 2500;
 
 /** What plays. */
 export interface Engine {
-  /** Entry playlists, the best one first: the next is taken where one is missing. */
-  readonly sources: readonly string[];
+  /**
+   * Entry playlists of each host, the best host and playlist first: the next playlist is
+   * taken where one is missing, the next host where one does not answer.
+   */
+  readonly hosts: readonly (readonly string[])[];
   /** Starts a session. */
   readonly begin: (attempt: Attempt) => Session;
 }
 
 export interface Options {
   readonly audio: HTMLAudioElement;
+  /** The station's name, as in addresses. */
+  readonly station: string;
   /** Called at each look and at each change. */
   readonly changed: (state: State, status: Status | null) => void;
   readonly now?: () => number;
@@ -34,11 +39,14 @@ export class Player {
   private engine: Engine | null = null;
   private session: Session | null = null;
   private timer: ReturnType<typeof setInterval> | undefined;
-  private source = 0;
+  private host = 0;
+  private source = 0; // of the host
+  private reliable = false;
 
   // The attempt that runs.
   private begunAt = 0;
   private failures = 0;
+  private failedHosts = 0; // in a row, in this outage
   private retryAt: number | null = null; // set once it has failed
   private brokenAt: number | null = null; // of the outage, over its attempts
   private lastEdge: number | null = null;
@@ -119,8 +127,9 @@ export class Player {
     });
   }
 
-  private attempt({ begin, sources }: Engine): Session {
-    const { audio } = this.options;
+  private attempt({ begin, hosts }: Engine): Session {
+    const { audio, station } = this.options;
+    const sources = hosts[this.host % hosts.length] ?? [];
     const source = sources[this.source % sources.length] ?? '';
     this.retryAt = null;
     this.begunAt = this.now();
@@ -130,6 +139,8 @@ export class Player {
     const session: Session = begin({
       audio,
       source,
+      station,
+      reliable: this.reliable,
       failures: this.failures,
       staleEdge: this.lastEdge,
       hooks: {
@@ -169,11 +180,26 @@ export class Player {
 
   private failed(why: Failure): void {
     if (this.retryAt !== null) return; // known already
-    if (why === 'absent') {
-      if (this.engine && this.engine.sources.length > 1 && this.state.station !== 'present') this.source++;
-      this.dispatch({ type: 'station', station: 'absent' });
-    }
+    if (why === 'absent' && this.state.station !== 'present') this.source++;
+    if (why === 'absent') this.dispatch({ type: 'station', station: 'absent' });
+    if (why === 'network') this.nextHost();
     this.plan();
+  }
+
+  // Another host may answer: once round at once, then as every attempt waits. A browser that
+  // is offline has no better one.
+  private nextHost(): void {
+    const count = this.engine?.hosts.length ?? 1;
+    if (count < 2 || !this.state.online) return;
+    this.host = (this.host + 1) % count;
+    if (++this.failedHosts < count) this.retryAt = this.now();
+  }
+
+  /** Whether the listener would rather be late than miss anything. */
+  choose(reliable: boolean): void {
+    if (reliable === this.reliable) return;
+    this.reliable = reliable;
+    if (this.state.wanted && this.engine) this.begin();
   }
 
   private plan(): void {
@@ -209,6 +235,7 @@ export class Player {
     if (this.retryAt === null) {
       this.brokenAt = null;
       this.failures = 0;
+      this.failedHosts = 0;
     }
     if (!this.state.sounding) this.dispatch({ type: 'sound' });
     if (!status) return;
@@ -229,6 +256,7 @@ export class Player {
       this.failures++;
       this.begin();
     } else if (silentMs > STALL_MS && now - this.begunAt > attemptMs(this.failures)) {
+      this.nextHost();
       this.plan();
     }
   }

@@ -37,6 +37,10 @@ export interface Attempt {
   readonly audio: HTMLAudioElement;
   /** The entry playlist. */
   readonly source: string;
+  /** The station's name, as in addresses. */
+  readonly station: string;
+  /** The listener would rather be late than miss anything. */
+  readonly reliable: boolean;
   /** How many attempts failed before this one: time limits grow with it. */
   readonly failures: number;
   /** The edge at which the last session fell silent: wait until it has moved. */

@@ -13,7 +13,10 @@ class World {
   line: Line = 'up';
   now = 0;
   attempts: number[] = [];
+  hosts = [['opus.m3u8', 'index.m3u8']];
   sources: string[] = [];
+  reliable: boolean[] = [];
+  reach = (_source: string): boolean => true;
   retries = 0;
   phase = '';
   state: State | null = null;
@@ -41,6 +44,7 @@ class World {
   begin = (attempt: Attempt): Session => {
     this.attempts.push(this.now);
     this.sources.push(attempt.source);
+    this.reliable.push(attempt.reliable);
     this.attempt = attempt;
     this.buffer = 0;
     return {
@@ -65,7 +69,8 @@ class World {
     this.buffer -= played;
     if (!this.audio.paused) this.audio.currentTime += played;
     const hooks = this.attempt?.hooks;
-    if (this.line === 'up') {
+    if (this.attempt && !this.reach(this.attempt.source)) hooks?.failed('network');
+    else if (this.line === 'up') {
       this.edge++;
       this.buffer = Math.min(1.3, this.buffer + 0.5);
       hooks?.found();
@@ -80,6 +85,7 @@ class World {
 function openEarly(world: World): Player {
   return new Player({
     audio: world.audio as unknown as HTMLAudioElement,
+    station: 'talk',
     changed: (state) => {
       world.state = state;
       world.phase = phase(state);
@@ -90,7 +96,7 @@ function openEarly(world: World): Player {
 }
 
 function equip(player: Player, world: World): void {
-  player.equip({ begin: world.begin, sources: ['opus.m3u8', 'index.m3u8'] });
+  player.equip({ begin: world.begin, hosts: world.hosts });
 }
 
 function open(world: World): Player {
@@ -280,4 +286,62 @@ scene('where nothing can play a press is not kept', () => {
   assert.equal(world.state?.wanted, false);
   player.play();
   assert.equal(world.state?.wanted, false);
+});
+
+scene('a host that does not answer is left at once for the next one', () => {
+  const world = new World();
+  world.hosts = [['index.m3u8'], ['https://b.example/talk/index.m3u8'], ['https://c.example/talk/index.m3u8']];
+  world.reach = (source) => source.startsWith('https://c.');
+  const player = open(world);
+  player.play();
+  const silent = pass(world, 5);
+  assert.deepEqual(world.sources, ['index.m3u8', 'https://b.example/talk/index.m3u8', 'https://c.example/talk/index.m3u8']);
+  assert.ok(silent <= 1000, `${silent} ms of silence`);
+});
+
+scene('a host that goes away later is left as well', () => {
+  const world = new World();
+  world.hosts = [['index.m3u8'], ['https://b.example/talk/index.m3u8']];
+  const player = open(world);
+  player.play();
+  pass(world, 5);
+  world.reach = (source) => source.startsWith('https://b.');
+  const silent = pass(world, 10);
+  assert.equal(world.sources.at(-1), 'https://b.example/talk/index.m3u8');
+  assert.ok(silent <= 1500, `${silent} ms of silence`);
+});
+
+scene('when no host answers the player rests between its attempts', () => {
+  const world = new World();
+  world.hosts = [['index.m3u8'], ['https://b.example/talk/index.m3u8']];
+  world.reach = () => false;
+  const player = open(world);
+  player.play();
+  pass(world, 60);
+  assert.ok(world.attempts.length < 30, `${world.attempts.length} attempts in a minute`);
+  world.reach = () => true;
+  pass(world, 15);
+  assert.equal(world.phase, 'playing');
+});
+
+scene('who is offline looks for no other host', () => {
+  const world = new World();
+  world.hosts = [['index.m3u8'], ['https://b.example/talk/index.m3u8']];
+  const player = open(world);
+  player.play();
+  pass(world, 5);
+  player.dispatch({ type: 'network', online: false });
+  world.reach = () => false;
+  pass(world, 30);
+  assert.deepEqual([...new Set(world.sources)], ['index.m3u8']);
+});
+
+scene('who would rather be late begins a session that is', () => {
+  const world = new World();
+  const player = open(world);
+  player.play();
+  pass(world, 5);
+  player.choose(true);
+  player.choose(true);
+  assert.deepEqual(world.reliable, [false, true]);
 });

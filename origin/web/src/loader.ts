@@ -1,0 +1,204 @@
+// Loads what hls.js asks for, by whichever pathway can give it: see ways.ts. An answer
+// counts only when it is what was asked for (inspect.ts).
+import Hls, {
+  type HlsConfig,
+  type Loader,
+  type LoaderCallbacks,
+  type LoaderConfiguration,
+  type LoaderContext,
+  type LoaderResponse,
+  type LoaderStats,
+} from 'hls.js';
+import { edgeOf, isOurs, isPlaylist, judge, position } from './inspect';
+import { split, type Entry, type Route, type Ways } from './ways';
+
+export interface Station {
+  /** Its name, as in addresses. */
+  readonly name: string;
+  readonly ways: Ways;
+  /** The multivariant playlist was read. */
+  readonly entered: (entry: Entry) => void;
+}
+
+/** One try at one pathway. */
+interface Run {
+  readonly route: Route;
+  readonly loader: Loader<LoaderContext>;
+  over: boolean;
+}
+
+interface Failed {
+  readonly code: number;
+  readonly text: string;
+  readonly timeout: boolean;
+  readonly details: Parameters<LoaderCallbacks<LoaderContext>['onError']>[2];
+}
+
+/** Misdirected Request (RFC 9110 section 15.5.20): hls.js does not try a 4xx again. */
+const MISDIRECTED = 421;
+
+const now = (): number => performance.now();
+
+/** The loader that hls.js makes for each request. */
+export function loaderFor(station: Station): new (config: HlsConfig) => Loader<LoaderContext> {
+  return class extends WayLoader {
+    constructor(config: HlsConfig) {
+      super(config, station);
+    }
+  };
+}
+
+class WayLoader implements Loader<LoaderContext> {
+  context: LoaderContext | null = null;
+  stats: LoaderStats;
+  private settings: LoaderConfiguration | null = null;
+  private callbacks: LoaderCallbacks<LoaderContext> | null = null;
+  private routes: Route[] = [];
+  private many = false;
+  private readonly runs: Run[] = [];
+  private readonly timers: ReturnType<typeof setTimeout>[] = [];
+  private winner: Loader<LoaderContext> | null = null;
+  private old: (() => void) | null = null; // delivers an answer that is only old
+
+  constructor(
+    private readonly config: HlsConfig,
+    private readonly station: Station,
+  ) {
+    this.stats = this.make().stats; // hls.js holds on to this object
+  }
+
+  private make(): Loader<LoaderContext> {
+    return new Hls.DefaultConfig.loader(this.config);
+  }
+
+  load(context: LoaderContext, settings: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
+    this.context = context;
+    this.settings = settings;
+    this.callbacks = callbacks;
+    this.stats.loading.start = now();
+    this.routes = this.station.ways.routes(context.url, now());
+    this.many = this.routes.length > 1;
+    this.next();
+  }
+
+  /** Tries the next pathway; false when there is none. */
+  private next(): boolean {
+    const { context, settings } = this;
+    const route = this.routes.shift();
+    if (!route || !context || !settings) return false;
+    const run: Run = { route, loader: this.make(), over: false };
+    this.runs.push(run);
+    // Where there is another pathway it is tried instead of this one again.
+    const loadPolicy = this.many ? { ...settings.loadPolicy, errorRetry: null, timeoutRetry: null } : settings.loadPolicy;
+    run.loader.load({ ...context, url: route.url }, { ...settings, loadPolicy }, {
+      onSuccess: (response, stats, _, details) => this.answered(run, response, stats, details),
+      onError: ({ code, text }, _, details) => this.failed(run, { code, text, timeout: false, details }),
+      onTimeout: (_, __, details) => this.failed(run, { code: 0, text: 'timeout', timeout: true, details }),
+    });
+    if (this.routes.length > 0) this.hedge(run);
+    return true;
+  }
+
+  /** Asks another pathway as well when the first byte does not come in time. */
+  private hedge(run: Run): void {
+    const held = this.context?.url.includes('_HLS_msn=') ?? false;
+    const timer = setTimeout(() => {
+      if (!run.over && !this.winner && run.loader.stats.loading.first === 0) this.next();
+    }, this.station.ways.patienceMs(held));
+    this.timers.push(timer);
+  }
+
+  private answered(run: Run, response: LoaderResponse, stats: LoaderStats, details: Failed['details']): void {
+    if (run.over || this.winner) return;
+    const wrong = this.inspect(run, response);
+    if (wrong === 'old') this.old ??= () => this.deliver(run, response, stats, details);
+    if (wrong) return this.failed(run, { code: MISDIRECTED, text: wrong, timeout: false, details });
+    this.judge(run);
+    this.deliver(run, response, stats, details);
+  }
+
+  private deliver(run: Run, response: LoaderResponse, stats: LoaderStats, details: Failed['details']): void {
+    const { context, callbacks } = this;
+    if (!context || !callbacks) return;
+    this.winner = run.loader;
+    this.clear(run.loader);
+    Object.assign(this.stats, stats, { loading: { ...stats.loading, start: this.stats.loading.start } });
+    callbacks.onSuccess(this.many ? { ...response, url: context.url } : response, this.stats, context, details);
+  }
+
+  /** What the others did shows how they are: they failed where this one did not. */
+  private judge(winner: Run): void {
+    const { ways } = this.station;
+    const rivals = this.runs.filter((r) => r !== winner);
+    for (const r of rivals) {
+      if (r.over || this.runs.indexOf(r) < this.runs.indexOf(winner)) ways.failed(r.route.way, now());
+    }
+    ways.hedged(rivals.some((r) => !r.over && this.runs.indexOf(r) > this.runs.indexOf(winner)));
+  }
+
+  private failed(run: Run, why: Failed): void {
+    if (run.over || this.winner) return;
+    run.over = true;
+    if (this.next() || this.runs.some((r) => !r.over)) return;
+    if (this.old) return this.old();
+    const { context, callbacks } = this;
+    this.clear();
+    if (!context || !callbacks) return;
+    this.stats.loading.end = now();
+    if (why.timeout) callbacks.onTimeout(this.stats, context, why.details);
+    else callbacks.onError({ code: why.code, text: why.text }, context, why.details, this.stats);
+  }
+
+  /** What is wrong with an answer; empty: nothing. */
+  private inspect(run: Run, response: LoaderResponse): string {
+    const { name, ways } = this.station;
+    const { data } = response;
+    if (data instanceof ArrayBuffer) return isOurs(data, name) ? '' : 'not this station';
+    if (typeof data !== 'string') return '';
+    if (!isPlaylist(data)) return 'not a playlist';
+    if (this.context?.type === 'manifest') {
+      const entry = split(data, response.url || run.route.url);
+      this.station.entered(entry);
+      response.data = entry.text;
+      return '';
+    }
+    const edge = edgeOf(data);
+    const verdict = judge(run.route.url, edge);
+    const stands = !edge.ended && ways.stands(run.route.way, run.route.url, position(edge), now());
+    if (verdict !== 'good') return this.many ? verdict : '';
+    return stands && this.many ? 'old' : '';
+  }
+
+  private clear(except?: Loader<LoaderContext>): void {
+    for (const t of this.timers) clearTimeout(t);
+    for (const r of this.runs) {
+      if (r.loader !== except) r.loader.destroy();
+    }
+  }
+
+  abort(): void {
+    const { context, callbacks, winner } = this;
+    this.clear(winner ?? undefined);
+    this.routes = [];
+    this.callbacks = null;
+    if (winner || !context) return;
+    this.stats.aborted = true;
+    callbacks?.onAbort?.(this.stats, context, null);
+  }
+
+  destroy(): void {
+    this.callbacks = null;
+    this.routes = [];
+    this.clear();
+    this.context = null;
+    this.settings = null;
+  }
+
+  getCacheAge(): number | null {
+    return this.winner?.getCacheAge?.() ?? null;
+  }
+
+  getResponseHeader(name: string): string | null {
+    return this.winner?.getResponseHeader?.(name) ?? null;
+  }
+}
