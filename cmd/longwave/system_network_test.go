@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -115,6 +116,7 @@ func visit(text string) error {
 	go func() { _ = s.Run(ctx) }()
 	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
 		began = time.Now()
+		http.DefaultClient.CloseIdleConnections() // of an address that may be gone
 		if err := s.RestartICE(ctx); err != nil {
 			return err
 		}

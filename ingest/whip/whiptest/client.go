@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/pion/logging"
+	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -69,6 +71,11 @@ func newPC(o Options) (*webrtc.PeerConnection, error) {
 		for _, t := range types {
 			types = append(types, map[webrtc.NetworkType]webrtc.NetworkType{webrtc.NetworkTypeUDP4: webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4: webrtc.NetworkTypeTCP6}[t])
 		}
+		own, err := stdnet.NewNet()
+		if err != nil {
+			return nil, fmt.Errorf("list network interfaces: %w", err)
+		}
+		e.SetNet(&roaming{own})
 	} else {
 		e.SetIncludeLoopbackCandidate(true)
 		e.SetInterfaceFilter(func(name string) bool { return strings.HasPrefix(name, "lo") })
@@ -84,6 +91,18 @@ func newPC(o Options) (*webrtc.PeerConnection, error) {
 		return nil, fmt.Errorf("make a connection: %w", err)
 	}
 	return pc, nil
+}
+
+// roaming is a host's network that is looked at anew each time, as browsers do: another
+// one may have come.
+type roaming struct{ *stdnet.Net }
+
+// Interfaces implements [transport.Net].
+func (r *roaming) Interfaces() ([]*transport.Interface, error) {
+	if err := r.UpdateInterfaces(); err != nil {
+		return nil, fmt.Errorf("list network interfaces: %w", err)
+	}
+	return r.Net.Interfaces()
 }
 
 // dial sends pc's offer to a WHIP or WHEP address and takes the answer.
