@@ -21,20 +21,16 @@ func (s *Server) metadata(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "mode=updinfo and mount=/ice/{station} are needed", http.StatusBadRequest)
 		return
 	}
-	s.mu.Lock()
-	l := s.lanes[seat{c.Station, c.Token}]
-	s.mu.Unlock()
-	if l == nil {
-		http.Error(w, "no source of this token is on air", http.StatusNotFound)
-		return
-	}
 	charset := q.Get("charset")
 	title := text(q.Get("song"), charset)
 	if title == "" {
 		artist, name := text(q.Get("artist"), charset), text(q.Get("title"), charset)
 		title = artist + " - " + name
 	}
-	l.Title(joined(title))
+	if !s.entitle(seat{c.Station, c.Token}, joined(title)) {
+		http.Error(w, "no source of this token is on air", http.StatusNotFound)
+		return
+	}
 	w.Header().Set("Content-Type", "text/xml")
 	_, _ = w.Write([]byte("<?xml version=\"1.0\"?>\n<iceresponse><message>Metadata update successful</message><return>1</return></iceresponse>\n"))
 }

@@ -315,6 +315,27 @@ func shutdown(t *testing.T, st *station, _ *net.TCPConn) {
 	}
 }
 
+// TestEarlyTitle: one that comes before the first sound is kept.
+func TestEarlyTitle(t *testing.T) {
+	st := newStation(t, icecast.Options{})
+	c := st.dial(t)
+	_, _ = io.WriteString(c, strings.ReplaceAll("SOURCE /ice/talk HTTP/1.0\n"+goodBasic+"\n", "\n", "\r\n"))
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) { // it is answered before it is expected
+		answer := st.send(t, "GET /admin/metadata?mode=updinfo&mount=/ice/talk&song=-+Early HTTP/1.0\n"+goodBasic+"\n", nil)
+		if strings.HasPrefix(answer, "HTTP/1.0 200 ") {
+			break
+		}
+		if time.Since(began) > 20*time.Second {
+			t.Fatalf("answer %q", answer)
+		}
+	}
+	_, _ = c.Write(opusTone(t))
+	_ = c.(*net.TCPConn).CloseWrite()
+	if diff := cmp.Diff([]string{"Early"}, st.next(t).titles); diff != "" {
+		t.Errorf("titles (-want +got):\n%s", diff)
+	}
+}
+
 // TestTitles: from the metadata request in each charset, and from the comment
 // headers of a chained stream.
 func TestTitles(t *testing.T) {

@@ -51,6 +51,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	lanes  map[seat]lane
+	early  map[seat]string      // titles of sources that have no lane yet; empty: none came
 	takes  map[*intake]struct{} // sources that are being read
 	closed bool
 	idle   sync.WaitGroup
@@ -73,7 +74,7 @@ func New[L lane](g gate[L], o Options) *Server {
 			return g.Open(ctx, c, f)
 		},
 		o: o, m: newMetrics(o.Registry),
-		lanes: map[seat]lane{}, takes: map[*intake]struct{}{},
+		lanes: map[seat]lane{}, early: map[seat]string{}, takes: map[*intake]struct{}{},
 	}
 }
 
@@ -141,11 +142,43 @@ func (s *Server) leave(t *intake) {
 	s.idle.Done()
 }
 
+// expect notes that a source may get a lane, so that a title that comes before is kept,
+// until the returned function is called. Mixxx sends it as soon as it is connected.
+func (s *Server) expect(at seat) (forget func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.early[at] = ""
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.early, at)
+	}
+}
+
+// entitle says what the sound of a seat is called; false: it has no source.
+func (s *Server) entitle(at seat, title string) bool {
+	s.mu.Lock()
+	l := s.lanes[at]
+	_, ok := s.early[at]
+	if ok {
+		s.early[at] = title
+	}
+	s.mu.Unlock()
+	if l != nil {
+		l.Title(title)
+	}
+	return ok || l != nil
+}
+
 // seated makes l the lane of a seat until the returned function is called.
 func (s *Server) seated(at seat, l lane) (unseat func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lanes[at] = l
+	if title := s.early[at]; title != "" {
+		l.Title(title)
+	}
+	delete(s.early, at)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

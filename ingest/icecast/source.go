@@ -69,6 +69,8 @@ const sniffWithin = 30 * time.Second
 
 // run carries the sound until there is no more; its error says why.
 func (s *source) run(ctx context.Context) error {
+	at := seat{s.claim.Station, s.claim.Token}
+	defer s.expect(at)()
 	var prefix []byte
 	var err error
 	if s.format, prefix, err = decode.SniffReader(until{s.in, time.Now().Add(sniffWithin)}); err != nil {
@@ -79,7 +81,7 @@ func (s *source) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	unseat := s.seated(seat{s.claim.Station, s.claim.Token}, l)
+	unseat := s.seated(at, l)
 	defer unseat()
 	s.onLane = true
 	active := s.m.active.WithLabelValues(s.codec())
