@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,11 +23,15 @@ const (
 // maxSpans bounds what a programme can say at one time: the oldest go first.
 const maxSpans = 64
 
-// A span is a mark with its end.
+// A span is a mark with its end, and where the programme was when either was told.
 type span struct {
 	pcm.Mark
-	end pcm.Pos // zero while it lasts
+	end           pcm.Pos // zero while it lasts
+	told, endTold pcm.Pos
 }
+
+// everything is an edge behind all that was told.
+const everything pcm.Pos = math.MaxInt64
 
 // A logbook holds the marks that playlists still tell of.
 type logbook struct {
@@ -34,31 +39,38 @@ type logbook struct {
 	fresh bool // something was noted that the stores' playlists do not tell yet
 }
 
-// note enters a mark.
-func (l *logbook) note(m pcm.Mark) {
+// note enters a mark that came with the frame at told.
+func (l *logbook) note(m pcm.Mark, told pcm.Pos) {
 	for i := range l.spans {
 		s := &l.spans[i]
 		if s.end == 0 && s.Kind == m.Kind && s.ID == m.ID {
 			if s.Text == m.Text {
 				return
 			}
-			s.end = max(m.Pos, s.Pos+1)
+			s.end, s.endTold = max(m.Pos, s.Pos+1), told
 		}
 	}
 	l.fresh = true
 	if m.Kind == pcm.MarkSpeaker && m.Text == "" { // stopped: the end is all there is to say
 		return
 	}
-	l.spans = append(l.spans, span{Mark: m})
+	l.spans = append(l.spans, span{Mark: m, told: told})
 	if drop := len(l.spans) - maxSpans; drop > 0 {
 		l.spans = slices.Delete(l.spans, 0, drop)
 	}
 }
 
-// since returns the marks that hold at pos or later.
-func (l *logbook) since(pos pcm.Pos) []hls.DateRange {
+// since returns the marks that hold at pos or later, as they were told before edge: two
+// playlists that end there tell the same, whichever is written later.
+func (l *logbook) since(pos, edge pcm.Pos) []hls.DateRange {
 	var ranges []hls.DateRange
 	for _, s := range l.spans {
+		if s.told >= edge {
+			continue
+		}
+		if s.endTold >= edge {
+			s.end = 0
+		}
 		if s.end == 0 || s.end > pos {
 			ranges = append(ranges, s.dateRange())
 		}
@@ -80,7 +92,7 @@ func (l *logbook) recall(ranges []hls.DateRange, pos pcm.Pos) {
 		if !ok {
 			continue
 		}
-		l.note(m)
+		l.note(m, 0)
 		if m.Kind == pcm.MarkSpeaker {
 			end := pos
 			if d.HasDuration {

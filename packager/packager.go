@@ -116,7 +116,7 @@ func (p *Packager) Run(ctx context.Context, src Source) error {
 			return fmt.Errorf("station %s: frame at %d, expected at %d", p.opt.Station, f.Pos, p.tape.end)
 		}
 		for _, m := range f.Marks {
-			p.marks.note(m)
+			p.marks.note(m, f.Pos)
 		}
 		if err := p.round(ctx, f.Samples); err != nil {
 			return err
@@ -154,7 +154,7 @@ func (p *Packager) round(ctx context.Context, samples []float32) error {
 // finish brings the last segment to its full length with near-silence, so that the
 // numbers of whoever goes on later fit, and says that this is the end.
 func (p *Packager) finish(ctx context.Context) error {
-	p.marks.note(pcm.Mark{Pos: p.tape.end, Kind: pcm.MarkState, Text: pcm.OnAirEnded})
+	p.marks.note(pcm.Mark{Pos: p.tape.end, Kind: pcm.MarkState, Text: pcm.OnAirEnded}, p.tape.end)
 	end := p.tape.end.Ceil(SegmentSamples)
 	if err := p.hush(ctx, end); err != nil {
 		return err

@@ -21,6 +21,9 @@ func (p *Packager) livePlaylist(w *window) *hls.Media {
 	if p.opt.Profile.Plain() {
 		return m
 	}
+	if !p.ended {
+		m.DateRanges = p.marks.since(SegmentPos(w.first), w.edge(p.opt.Profile.PartSamples))
+	}
 	m.Version = 9 // EXT-X-SKIP
 	m.PartTarget = p.partTarget(w.rend)
 	m.Control = hls.ServerControl{
@@ -63,13 +66,14 @@ func (p *Packager) playlist(first int64, segs []hls.Segment) *hls.Media {
 		TargetDuration: TargetDuration,
 		MediaSequence:  first,
 		Segments:       segs,
-		DateRanges:     p.marks.since(SegmentPos(min(first, p.oldest()))),
+		DateRanges:     p.marks.since(SegmentPos(min(first, p.oldest())), everything),
 		EndList:        p.ended,
 	}
 }
 
-// oldest is the first MSN that any live playlist names: the marks are the same in all
-// of them (rfc8216bis section 6.2.4), though some renditions are a part ahead.
+// oldest is the first MSN that any live playlist names. The marks have to be the same in
+// all of them (rfc8216bis section 6.2.4), though some renditions are a part ahead: what
+// has parts tells what was known at its edge, and all else what is known now.
 func (p *Packager) oldest() int64 {
 	oldest := p.windows[0].first
 	for _, w := range p.windows[1:] {

@@ -34,6 +34,15 @@ func newWindow(r *rendition, first int64) *window {
 // next is the MSN of the segment under way.
 func (w *window) next() int64 { return w.first + int64(len(w.segs)) }
 
+// edge is where what is listed ends, by the grid of parts, which is the same for all.
+func (w *window) edge(part pcm.Pos) pcm.Pos {
+	end := SegmentPos(w.last.MSN + 1)
+	if w.last.Part == hls.Whole {
+		return end
+	}
+	return min(SegmentPos(w.last.MSN)+pcm.Pos(w.last.Part+1)*part, end)
+}
+
 // segment describes a whole segment; initHash names its init segment.
 func (w *window) segment(msn int64, initHash string) hls.Segment {
 	return hls.Segment{
