@@ -64,7 +64,7 @@ func New(t testing.TB, sink packager.Sink, msn int64) *Station {
 		}
 	}
 	s.playlists()
-	s.lists()
+	s.Lists()
 	return s
 }
 
@@ -135,7 +135,8 @@ func (s *Station) give(o packager.Object) {
 	}
 }
 
-func (s *Station) lists() {
+// Lists puts the multivariant playlists again.
+func (s *Station) Lists() {
 	lists := map[string]*hls.Multivariant{}
 	for _, r := range s.Ladder {
 		name := packager.OpusList
