@@ -48,6 +48,10 @@ type Config struct {
 	Log LogConfig `yaml:"log"`
 	// Store is where the segments are kept.
 	Store StoreConfig `yaml:"store"`
+	// Shield lets the CDNs alone reach the audience's side. Default: everybody may.
+	Shield ShieldConfig `yaml:"shield"`
+	// Origin is about longwave origin.
+	Origin OriginConfig `yaml:"origin"`
 	// Push are other origins that get everything as it is made. Default: none.
 	Push []PushConfig `yaml:"push"`
 	// Stations are the audience's addresses. Default: one, "talk".
@@ -158,6 +162,7 @@ func defaultConfig() Config {
 		Log:      LogConfig{Level: "info", Format: "text"},
 		Store:    StoreConfig{Kind: "disk", Keep: 168 * time.Hour, KeepBytes: 20_000_000_000, Spool: 24 * time.Hour, SpoolBytes: 2_000_000_000},
 		Stations: []StationConfig{{Name: "talk"}},
+		Shield:   ShieldConfig{Header: "X-Longwave-Shield"},
 		Limits:   LimitConfig{Speakers: 16, Waiting: 20_000},
 	}
 }

@@ -26,6 +26,27 @@ type PushConfig struct {
 	Parts *bool `yaml:"parts"`
 }
 
+// ShieldConfig is about who may ask the audience's side: the CDNs alone, when it is set.
+type ShieldConfig struct {
+	// Header is the name of the header that a CDN shows a secret in. Default
+	// X-Longwave-Shield.
+	Header string `yaml:"header"`
+	// SecretFile holds the secrets, one a line: any of them is taken, so that a new one
+	// can be added before the old one goes. It is read again when it changes. Default:
+	// nobody is asked.
+	SecretFile string `yaml:"secret_file"`
+	// ClientCA is a PEM file: a certificate of this authority is as good as a secret.
+	// Default: none.
+	ClientCA string `yaml:"client_ca"`
+}
+
+// OriginConfig is about longwave origin.
+type OriginConfig struct {
+	// Follow reads the store instead of being pushed to: its plain playlists, every
+	// second. Default false.
+	Follow bool `yaml:"follow"`
+}
+
 // checkPush completes what is about other origins and says what is wrong with it.
 func (c *Config) checkPush() error {
 	seen := map[string]bool{}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"longwave/origin"
 )
@@ -19,11 +21,26 @@ type face struct {
 	registry  *prometheus.Registry
 	live      *origin.Live
 	tls       *tlsKeeper // nil: no TLS of our own
+	shield    *shield    // nil: everybody may ask
 	listeners []*listener
 }
 
 func newFace(cfg Config, log *slog.Logger) face {
 	return face{cfg: cfg, log: log, registry: newRegistry(), live: origin.NewLive()}
+}
+
+// start runs what the audience's side needs, until ctx ends.
+func (n *face) start(ctx context.Context, group *errgroup.Group) {
+	group.Go(func() error { return n.live.Run(ctx) })
+	if n.tls != nil {
+		group.Go(func() error { return n.tls.Run(ctx) })
+	}
+	if n.shield != nil {
+		group.Go(func() error { return n.shield.Run(ctx) })
+	}
+	for _, l := range n.listeners {
+		group.Go(l.serve)
+	}
 }
 
 // A listener is an open port and what serves it.

@@ -92,7 +92,11 @@ func (n *face) serveAudience(r chi.Router, o origin.Options) (http.Handler, erro
 		server.Routes(r, s.Name)
 	}
 	n.health(r)
-	return server.First(r), n.doors(r)
+	var err error
+	if n.shield, err = openShield(n.cfg.Shield, n.log, n.registry); err != nil {
+		return nil, usageError{err}
+	}
+	return n.shield.guard(server.First(r)), n.doors(r)
 }
 
 // operator is what is not for the public.

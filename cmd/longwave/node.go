@@ -172,17 +172,11 @@ func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
 // start runs what serves the programmes.
 func (n *node) start(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return n.storage.run(ctx) })
-	group.Go(func() error { return n.live.Run(ctx) })
+	n.face.start(ctx, group)
 	for _, r := range n.relays {
 		group.Go(func() error { return r.Run(ctx) })
 	}
 	group.Go(func() error { return n.watchClock(ctx) })
-	if n.tls != nil {
-		group.Go(func() error { return n.tls.Run(ctx) })
-	}
-	for _, l := range n.listeners {
-		group.Go(func() error { return l.serve() })
-	}
 	for _, s := range n.stations {
 		group.Go(func() error { return s.show.Run(ctx) })
 		if s.steerer != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -12,7 +13,11 @@ import (
 
 	"longwave/ingest/token"
 	"longwave/origin"
+	"longwave/origin/follow"
 	"longwave/origin/receive"
+	"longwave/origin/store"
+	"longwave/origin/store/disk"
+	"longwave/origin/store/s3"
 )
 
 // originCmd serves the audience alone.
@@ -47,28 +52,19 @@ func (c *originCmd) Run() error {
 // An outpost is the audience's side alone. It keeps nothing on disk.
 type outpost struct {
 	face
-	receive *receive.Server
+	feed func(context.Context) error // receives or follows
 }
 
 // newOutpost opens what can be wrong.
 func newOutpost(ctx context.Context, cfg Config, log *slog.Logger) (*outpost, error) {
 	o := &outpost{face: newFace(cfg, log)}
-	signer, err := openSigner(cfg.SecretFile)
-	if err != nil {
-		return nil, err
-	}
 	if err := o.openTLS(ctx, true); err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, s := range cfg.Stations {
-		names = append(names, s.Name)
-	}
-	o.receive = receive.New(receive.Options{
-		Live: o.live, Tokens: originTokens{signer}, Stations: names, Log: log, Registry: o.registry,
-	})
 	r := chi.NewRouter()
-	r.Handle(receive.Prefix+"*", o.receive)
+	if err := o.openFeed(ctx, r); err != nil {
+		return nil, err
+	}
 	audience, err := o.serveAudience(r, origin.Options{HideStanding: true})
 	if err != nil {
 		return nil, err
@@ -76,19 +72,61 @@ func newOutpost(ctx context.Context, cfg Config, log *slog.Logger) (*outpost, er
 	return o, o.openListeners(ctx, audience)
 }
 
+// openFeed makes what the audience's side lives on: a receiver of what is pushed, or a
+// follower of a store.
+func (o *outpost) openFeed(ctx context.Context, r chi.Router) error {
+	var names []string
+	for _, s := range o.cfg.Stations {
+		names = append(names, s.Name)
+	}
+	if o.cfg.Origin.Follow {
+		from, err := openFollowed(ctx, o.cfg)
+		if err != nil {
+			return err
+		}
+		o.feed = follow.New(follow.Options{
+			Store: from, Live: o.live, Stations: names, Log: o.log, Registry: o.registry,
+		}).Run
+		return nil
+	}
+	signer, err := openSigner(o.cfg.SecretFile)
+	if err != nil {
+		return err
+	}
+	server := receive.New(receive.Options{
+		Live: o.live, Tokens: originTokens{signer}, Stations: names, Log: o.log, Registry: o.registry,
+	})
+	r.Handle(receive.Prefix+"*", server)
+	o.feed = server.Run
+	return nil
+}
+
+// openFollowed opens the store that another node writes. It is only read.
+func openFollowed(ctx context.Context, cfg Config) (store.Getter, error) {
+	c := cfg.Store.S3
+	var from store.Getter
+	var err error
+	if cfg.Store.Kind == "s3" {
+		from, err = s3.New(ctx, s3.Options{
+			Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region, Endpoint: c.Endpoint,
+			PathStyle: *c.PathStyle, CredentialsFile: c.CredentialsFile,
+		})
+	} else {
+		from, err = disk.Open(disk.Options{Dir: filepath.Join(cfg.Data, "store")})
+	}
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return from, nil
+}
+
 // run serves until stop is closed.
 func (o *outpost) run(ctx context.Context, stop <-chan struct{}) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return o.live.Run(ctx) })
-	group.Go(func() error { return o.receive.Run(ctx) })
-	if o.tls != nil {
-		group.Go(func() error { return o.tls.Run(ctx) })
-	}
-	for _, l := range o.listeners {
-		group.Go(l.serve)
-	}
+	o.face.start(ctx, group)
+	group.Go(func() error { return o.feed(ctx) })
 	select {
 	case <-stop:
 	case <-ctx.Done():
@@ -104,8 +142,11 @@ func (o *outpost) run(ctx context.Context, stop <-chan struct{}) error {
 // printAddresses tells a person what to open and where to push.
 func (o *outpost) printAddresses() error {
 	for _, s := range o.cfg.Stations {
-		if _, err := fmt.Printf("\n%s\n  listen    %s/%s/\n  push      %s%s%s/ (longwave token --role origin --station %[5]s)\n",
-			s.Title, o.cfg.Public, s.Name, o.cfg.Public, receive.Prefix, s.Name); err != nil {
+		text := fmt.Sprintf("\n%s\n  listen    %s/%s/\n", s.Title, o.cfg.Public, s.Name)
+		if !o.cfg.Origin.Follow {
+			text += fmt.Sprintf("  push      %s%s%s/ with a token: longwave token --role origin --station %[3]s\n", o.cfg.Public, receive.Prefix, s.Name)
+		}
+		if _, err := fmt.Print(text); err != nil {
 			return err
 		}
 	}

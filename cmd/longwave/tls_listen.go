@@ -12,6 +12,9 @@ import (
 // one beside it.
 func (n *face) listenAudience(ctx context.Context, h http.Handler) error {
 	if n.tls == nil {
+		if err := n.shield.demand(nil); err != nil {
+			return err
+		}
 		return n.listen(ctx, n.cfg.Listen, h, "--listen")
 	}
 	// Who gets this line has a proxy on these ports, more often than not.
@@ -19,7 +22,11 @@ func (n *face) listenAudience(ctx context.Context, h http.Handler) error {
 	if err := n.listen(ctx, n.cfg.Listen, overTLS(h), "--listen"); err != nil {
 		return usageError{fmt.Errorf(hint, err)}
 	}
-	n.tls.server(n.listeners[len(n.listeners)-1].server)
+	server := n.listeners[len(n.listeners)-1].server
+	n.tls.server(server)
+	if err := n.shield.demand(server.TLSConfig); err != nil {
+		return err
+	}
 	if n.cfg.TLS.Plain == "off" {
 		return nil
 	}
