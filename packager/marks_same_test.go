@@ -17,7 +17,7 @@ import (
 func TestMarksAreTheSame(t *testing.T) {
 	const segments, every = 36, 25 // frames
 	marks := map[pcm.Pos][]pcm.Mark{}
-	for i := range pcm.Pos(segments * packager.SegmentSamples / pcm.FrameSamples / every) {
+	for i := range segments * packager.SegmentSamples / pcm.FrameSamples / every {
 		at := start + i*every*pcm.FrameSamples
 		m := pcm.Mark{Pos: at - 500, Kind: pcm.MarkSpeaker, ID: "a"}
 		if i%2 == 0 {
