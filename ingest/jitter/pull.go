@@ -97,7 +97,7 @@ func (s *Stream) take(n int, now time.Time, late time.Duration) (made, left int)
 	if !s.ready(now, s.state.Target+pcm.Samples(late)) {
 		return 0, 0
 	}
-	s.skip()
+	s.skip(late)
 	s.state.Ratio = s.steer.ratio(s.ring.level)
 	s.state.Target = s.steer.back.target(s.state.Target)
 	s.out.SetRatio(s.state.Ratio)
@@ -177,11 +177,11 @@ func (s *Stream) drop() {
 }
 
 // skip takes sound out when so much has piled up, for so long, that it is only delay.
-func (s *Stream) skip() {
+func (s *Stream) skip(late time.Duration) {
 	if s.ended {
 		return
 	}
-	n := s.steer.excess(s.state.Target)
+	n := s.steer.excess(s.ring.level, s.state.Target, late)
 	if n == 0 || s.ring.level < n+pcm.FrameSamples {
 		return
 	}

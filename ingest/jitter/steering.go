@@ -15,6 +15,8 @@ const (
 	// taken for a state and not for a movement, such as a sender that is faster
 	// than real time and will soon be held back.
 	skipSteady = pcm.Rate / 5
+	// mostLate is how late a frame may be while what piles up is a sender's doing.
+	mostLate = 100 * time.Millisecond
 	// skipPatience is how many frames a quiet moment is waited for: 10 s.
 	skipPatience = 500
 	// quiet is the RMS (-45 dBFS) under which a cut is not noticed.
@@ -37,6 +39,9 @@ type steering struct {
 	trim     bool
 	back     retreat
 	waiting  time.Time // since when sound has come in and not gone out; zero: none has
+	live     bool      // the sender has kept the time
+	watched  int       // pulls in a row for which they were held back
+	least    int       // samples that were there at the least of those
 }
 
 func (s *steering) pulled(due time.Time) {
@@ -64,21 +69,44 @@ func (s *steering) ratio(level int) float64 {
 	return s.drift.Step()
 }
 
-// excess returns how many samples should be skipped. It looks once a block.
-func (s *steering) excess(target pcm.Pos) int {
+// excess returns how many of level samples should be skipped, in a frame that is so
+// late. It looks once a block.
+func (s *steering) excess(level int, target pcm.Pos, late time.Duration) int {
 	if s.isHeld() {
-		s.surplus = 0
-		return 0
+		return s.backlog(level, target, late)
 	}
+	s.watched = 0
 	if s.frame%blockFrames == 0 {
 		margin, spread, ok := s.drift.Settled()
 		over := margin - target
+		s.live = s.live || ok && over <= skipOver && spread <= skipSteady
 		switch {
 		case !ok || over <= skipOver || spread > skipSteady:
 			s.surplus = 0
 		case s.surplus == 0:
 			s.surplus, s.since = int(over), s.frame
 		}
+	}
+	return s.surplus
+}
+
+// backlog is excess while the sender is held back. Who kept the time before and is held
+// back now sends what piled up while the network or they stood still: it would be delay
+// until the end. A file that is sent as fast as we take it never kept the time.
+func (s *steering) backlog(level int, target pcm.Pos, late time.Duration) int {
+	if !s.live || late > mostLate {
+		s.watched, s.surplus = 0, 0
+		return 0
+	}
+	if s.watched == 0 || level < s.least {
+		s.least = level
+	}
+	if s.watched++; s.watched < heldFrames {
+		return s.surplus
+	}
+	s.watched = 0
+	if over := s.least - int(target); s.surplus == 0 && over > skipOver {
+		s.surplus, s.since = over, s.frame
 	}
 	return s.surplus
 }
