@@ -178,7 +178,7 @@ func TestSpool(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Kill() // before it reads the file again by itself, which takes a minute
-	plant(t, n, b, rungs, first-100, 5)
+	plant(n, b, rungs, first-100, 5)
 	n.Start()
 	awaitReady(n)
 	n.AwaitLog("level=ERROR", "the bucket cannot be used: going on without it", "put both in again")
@@ -202,16 +202,16 @@ func TestSpool(t *testing.T) {
 
 // plant leaves segments on the disk, and not in the bucket, that are older than what a
 // node looks at when it starts.
-func plant(t *testing.T, n *systemtest.Node, b bucket, rungs []string, from int64, count int) {
-	t.Helper()
+func plant(n *systemtest.Node, b bucket, rungs []string, from int64, count int) {
+	b.t.Helper()
 	for _, r := range rungs {
 		for msn := from; msn < from+int64(count); msn++ {
 			key := fmt.Sprintf("talk/%s/%d.m4s", r, msn)
 			if err := os.WriteFile(filepath.Join(n.Store(), key), []byte(key), 0o600); err != nil {
-				t.Fatal(err)
+				b.t.Fatal(err)
 			}
-			if _, err := b.srv.Client().DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &b.srv.Bucket, Key: &key}); err != nil {
-				t.Fatal(err)
+			if _, err := b.srv.Client().DeleteObject(b.t.Context(), &s3.DeleteObjectInput{Bucket: &b.srv.Bucket, Key: &key}); err != nil {
+				b.t.Fatal(err)
 			}
 		}
 	}

@@ -37,6 +37,7 @@ type Link struct {
 // Start opens a line to endpoint ("http://host:port") that lasts as long as the test.
 func Start(t testing.TB, endpoint string) *Link {
 	t.Helper()
+	register()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	l := &Link{t: t, line: newLine()}
 	l.proxy = toxiproxy.NewProxy(server, "store", "127.0.0.1:0", strings.TrimPrefix(endpoint, "http://"))
@@ -85,7 +86,7 @@ var lines = struct {
 	all []*line
 }{}
 
-func init() { toxics.Register(toxicType, new(toxic)) }
+var register = sync.OnceFunc(func() { toxics.Register(toxicType, new(toxic)) })
 
 // A line is what connections share.
 type line struct {
