@@ -192,8 +192,9 @@ export class Microphone {
     if (this.track) this.track.enabled = !on;
   }
 
+  /** The level now. Where nothing runs (Firefox without a loudspeaker) nothing is known, which is not silence. */
   level(): Level {
-    if (!this.analyser || !this.source) return silent;
+    if (!this.analyser || !this.source || this.context?.state !== 'running') return silent;
     this.analyser.getFloatTimeDomainData(this.samples);
     const level = measure(this.samples);
     this.peaks.push(level.peak);

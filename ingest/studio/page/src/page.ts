@@ -57,6 +57,7 @@ class Page {
     }, 100);
     // A click anywhere is what a browser asks for before it plays.
     document.addEventListener('click', () => {
+      this.studio.mic.wake();
       if (this.studio.notice?.key !== 'play_blocked') return;
       void this.audio.play().then(() => {
         this.studio.notice = null;

@@ -74,6 +74,9 @@ export function takenOver(s: Snapshot, mine: string | null): boolean {
   return mine !== null && own?.connected === true && own.since !== null && Date.parse(own.since) > Date.parse(mine);
 }
 
+/** Whether the server, which had my voice, has none of mine. */
+export const forgotten = (s: Snapshot, mine: string | null): boolean => mine !== null && me(s)?.connected !== true;
+
 /** Alarms, the worst first, the oldest of these first. */
 export function sorted(alarms: readonly Alarm[]): Alarm[] {
   const rank = (a: Alarm): number => (a.level === 'alarm' ? 0 : 1);

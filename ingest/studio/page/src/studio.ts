@@ -6,7 +6,7 @@ import { read, type StreamEvent } from './eventstream';
 import type { Key } from './i18n';
 import { Line, type End } from './line';
 import { Microphone } from './microphone';
-import { me, takenOver, trouble, type Trouble } from './place';
+import { forgotten, me, takenOver, trouble, type Trouble } from './place';
 import { judge, publish, receive } from './rtc';
 
 /** Why a speaker is back at the door. */
@@ -29,6 +29,7 @@ export class Studio {
   private music: boolean | null = null;
   private lastNews = '';
   private bye = '';
+  private fresh = false; // a stream of events began, its first snapshot has not come
   private sender: RTCRtpSender | null = null;
   private mine: string | null = null; // since when the server has my voice
   private asked = 0; // the server's time at which I asked for my seat
@@ -109,6 +110,7 @@ export class Studio {
 
   private async watch(up: () => void, signal: AbortSignal): Promise<End> {
     this.bye = '';
+    this.fresh = true;
     try {
       const body = await this.api.events(this.lastNews, signal);
       await read(body, (e) => this.take(e, up));
@@ -158,14 +160,23 @@ export class Studio {
     const before = this.snapshot && me(this.snapshot);
     this.snapshot = s;
     const own = me(s);
+    const { fresh } = this;
+    this.fresh = false;
     if (this.lines.voice.state.phase === 'up') {
       if (takenOver(s, this.mine)) return this.leave('parted_taken');
+      if (fresh && forgotten(s, this.mine)) return this.reconnect();
       this.claim();
     }
     if (!this.joined) return;
     // A host may silence me; what I silenced stays silent until I say so.
     if (this.selfMuted && before?.muted && own && !own.muted) this.patchMute(true);
     this.mic.mute(this.selfMuted || own?.muted === true);
+  }
+
+  /** A server that began anew has no voice of mine; the connection would tell seconds later. */
+  private reconnect(): void {
+    this.lines.voice.renew();
+    this.lines.ear.renew();
   }
 
   /** Notes since when the server has the voice that is up. What it had before is an older one's. */

@@ -203,6 +203,25 @@ describe('the studio', { concurrency: 3 }, () => {
     assert.ok(server.state.speakers.find((p) => p.seat === 'g1').connected);
   });
 
+  scene('a server that began anew is noticed by its first word, not by the silence of the old one', {}, async (context, server) => {
+    const page = await open(context, server, 'GUEST');
+    await join(page);
+    await place(page, 'green');
+    await connected(page, 'whep');
+    server.voices.clear();
+    server.person('g1', { connected: false }); // as it may be for a moment: nothing is done
+    server.person('g1', { connected: true });
+    assert.equal(asked(server, 'POST', '/whip/talk').length, 1);
+    server.state.speakers = [];
+    server.drop();
+    await until(() => asked(server, 'POST', '/whip/talk').length === 2, 'a new voice');
+    await until(() => asked(server, 'POST', '/whep/talk').length === 2, 'a new return');
+    await connected(page, 'whip', 2); // the old other end is not told
+    await page.waitForSelector('.trouble:empty', { state: 'attached' });
+    await page.waitForTimeout(500);
+    assert.equal(asked(server, 'POST', '/whip/talk').length, 2);
+  });
+
   scene('a full house is tried again, a key that was withdrawn is not', {}, async (context, server) => {
     const page = await open(context, server, 'GUEST');
     server.media = 503;

@@ -7,7 +7,7 @@ import { duration, readClock, ServerClock } from '../src/clock';
 import { choose, clockTime, decibels, fill, languages } from '../src/i18n';
 import { off, type LineState } from '../src/line';
 import { advise, constraints, measure, micTrouble } from '../src/microphone';
-import { goesOut, isOnAir, joinsOnAir, meterAt, place, sorted, takenOver, trouble } from '../src/place';
+import { forgotten, goesOut, isOnAir, joinsOnAir, meterAt, place, sorted, takenOver, trouble } from '../src/place';
 import { judge, prefer } from '../src/rtc';
 import { rows } from '../src/settings';
 
@@ -133,6 +133,13 @@ test('another window took my seat: only a later voice is another', () => {
   assert.ok(!takenOver(snapshot({}, { since: at(5), connected: false }), at(0)));
   assert.ok(!takenOver(snapshot({}, { since: at(5) }), null));
   assert.ok(!takenOver(snapshot({ speakers: [] }), at(0)));
+});
+
+test('a server that had my voice and has none of mine began anew', () => {
+  assert.ok(forgotten(snapshot({}, { connected: false }), at(0)));
+  assert.ok(forgotten(snapshot({ speakers: [] }), at(0)));
+  assert.ok(!forgotten(snapshot(), at(0)));
+  assert.ok(!forgotten(snapshot({}, { connected: false }), null));
 });
 
 test('alarms before warnings, old before new', () => {
