@@ -17,8 +17,9 @@ export GOFLAGS := $(strip $(filter-out -tags=nolibopusfile,$(shell go env GOFLAG
 # Built first: `go run` would put an "exit status 1" behind the last line.
 CHECK = go build -o bin/check ./infra/check && bin/check
 
-# The browser that tests and benchmarks drive.
+# The browsers that tests and benchmarks drive.
 export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/google-chrome-stable /usr/bin/google-chrome))
+export FIREFOX ?= $(firstword $(wildcard /usr/bin/firefox-esr /usr/bin/firefox))
 
 .PHONY: help
 help: ## say what there is

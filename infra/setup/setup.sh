@@ -24,6 +24,8 @@ run_packages=(
 )
 test_packages=(
   chromium             # plays the page
+  firefox-esr          # the other engine, in the studio
+  pulseaudio pulseaudio-utils # Firefox's microphone and loudspeaker
   liquidsoap           # pushes to the Icecast input, as radio stations do
   ezstream             # the same through libshout
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav # send SRT
@@ -99,21 +101,33 @@ node_packages() {
   die "Node.js 20 or newer with npm is needed (found: $found, packaged here: ${candidate:-none}): install it from https://nodejs.org/en/download"
 }
 
-# browser_ok: a Chromium that a test can drive. A snap cannot be: it sees neither
-# the tests' temporary folders nor their pipes.
-browser_ok() {
-  [ -n "${CHROMIUM:-}" ] && [ -x "$CHROMIUM" ] && return 0
-  local c
-  c=$(command -v chromium || command -v google-chrome-stable || command -v google-chrome) || return 1
-  case $(readlink -f "$c") in /snap/* | */snap) return 1 ;; esac
+# drivable OWN NAME...: a browser that a test can drive, OWN or the first of the
+# names that is there. A snap cannot be: it sees neither the tests' temporary
+# folders nor their pipes.
+drivable() {
+  local own=$1 c
+  shift
+  [ -n "$own" ] && [ -x "$own" ] && return 0
+  for c in "$@"; do
+    c=$(command -v "$c") || continue
+    case $(readlink -f "$c") in /snap/* | */snap) continue ;; esac
+    grep -qI 'exec /snap/' "$c" && continue # Ubuntu's firefox is a script that starts the snap
+    return 0
+  done
+  return 1
 }
+
+chromium_ok() { drivable "${CHROMIUM:-}" chromium google-chrome-stable google-chrome; }
+firefox_ok() { drivable "${FIREFOX:-}" firefox-esr firefox; }
 
 distribution() { sed -n 's/^ID=//p' /etc/os-release 2>/dev/null | tr -d '"'; }
 
-check_browser() {
-  browser_ok && return
-  [ "$(distribution)" = ubuntu ] || return 0 # Debian's package is in the list
-  die "Ubuntu has Chromium only as a snap, which tests cannot drive: install Google Chrome's .deb from https://www.google.com/chrome/ or set CHROMIUM to a browser of your own"
+check_browsers() {
+  [ "$(distribution)" = ubuntu ] || return 0 # Debian's packages are in the list
+  chromium_ok ||
+    die "Ubuntu has Chromium only as a snap, which tests cannot drive: install Google Chrome's .deb from https://www.google.com/chrome/ or set CHROMIUM to a browser of your own"
+  firefox_ok ||
+    die "Ubuntu has Firefox only as a snap, which tests cannot drive: install Mozilla's .deb (https://support.mozilla.org/kb/install-firefox-linux) or set FIREFOX to a browser of your own"
 }
 
 # wanted_packages prints the packages of this set that are to be looked for.
@@ -122,7 +136,8 @@ wanted_packages() {
   [ "$what" = test ] || return 0
   local p
   for p in "${test_packages[@]}"; do
-    [ "$p" = chromium ] && browser_ok && continue
+    [ "$p" = chromium ] && chromium_ok && continue
+    [ "$p" = firefox-esr ] && firefox_ok && continue
     echo "$p"
   done
   node_packages | tr ' ' '\n'
@@ -195,7 +210,7 @@ main() {
   *) die "usage: infra/setup/setup.sh run|test" ;;
   esac
   check_go
-  [ "$what" = run ] || check_browser
+  [ "$what" = run ] || check_browsers
   packages
   go_modules
   [ "$what" = run ] || npm_packages
