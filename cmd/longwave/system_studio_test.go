@@ -86,7 +86,7 @@ srt: {listen: off}
 		}
 	}
 	e.judgePages(t)
-	judgeSpeakers(t, n)
+	judgeSpeakers(t, n, slices.Sorted(maps.Keys(eveningVoices))...)
 }
 
 // eveningMargin is what is left out at both ends of a scene: the hand comes before the
@@ -136,7 +136,7 @@ func (e *evening) judgePages(t *testing.T) {
 }
 
 // judgeSpeakers: listeners are told who spoke.
-func judgeSpeakers(t *testing.T, n *systemtest.Node) {
+func judgeSpeakers(t *testing.T, n *systemtest.Node, names ...string) {
 	t.Helper()
 	m, err := hls.ParseMedia(n.ReadStore("talk/aac-96/live.m3u8"))
 	if err != nil {
@@ -150,7 +150,7 @@ func judgeSpeakers(t *testing.T, n *systemtest.Node) {
 			}
 		}
 	}
-	for name := range eveningVoices {
+	for _, name := range names {
 		if !spoke[name] {
 			t.Errorf("listeners are not told that %s spoke: %v", name, spoke)
 		}
