@@ -118,7 +118,7 @@ function cacheBehaviors(props: WayProps): {
     originRequestPolicyId: cloudfront.OriginRequestPolicy.CORS_S3_ORIGIN.originRequestPolicyId,
     responseHeadersPolicyId: props.headers.responseHeadersPolicyId,
   };
-  // Players without TLS (kitchen radios) are players, too: no redirect, no refusal.
+  // Players without TLS (kitchen radios) are players, too: no redirect, no refusal, but for pages.
   const sound = { ...all, viewerProtocolPolicy: 'allow-all' };
   const live = props.policies.live.cachePolicyId;
   const media = props.policies.media.cachePolicyId;
@@ -128,6 +128,7 @@ function cacheBehaviors(props: WayProps): {
     by: [
       { ...sound, pathPattern: '*/live.m3u8', compress: true, cachePolicyId: live },
       { ...sound, pathPattern: '*.m3u8', compress: true, cachePolicyId: rest },
+      { ...sound, pathPattern: '*.json', compress: true, cachePolicyId: rest },
       { ...sound, pathPattern: '*.m4s', compress: false, cachePolicyId: media },
       { ...sound, pathPattern: '*.mp4', compress: false, cachePolicyId: media },
     ],

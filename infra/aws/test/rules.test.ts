@@ -62,7 +62,7 @@ const mistakes: [keyof typeof rules, (t: Template) => void][] = [
   ['pages lead to HTTPS, sound plays without', (t) => { config(t)['CacheBehaviors'][1].ViewerProtocolPolicy = 'redirect-to-https'; }],
   ['any page may play it, and knows how old an answer is', (t) => { headers(t)['CorsConfig'].AccessControlExposeHeaders.Items.shift(); }],
   ['any page may play it, and knows how old an answer is', (t) => { headers(t)['CorsConfig'].OriginOverride = false; }],
-  ['any page may play it, and knows how old an answer is', (t) => { delete config(t)['CacheBehaviors'][3].ResponseHeadersPolicyId; }],
+  ['any page may play it, and knows how old an answer is', (t) => { delete config(t)['CacheBehaviors'][4].ResponseHeadersPolicyId; }],
   ['any page may play it, and knows how old an answer is', (t) => { delete config(t)['DefaultCacheBehavior'].OriginRequestPolicyId; }],
   ['CloudFront shows the bucket who it is', (t) => { delete origin(t, 1)['OriginAccessControlId']; }],
   ['CloudFront shows the bucket who it is', (t) => { props(t, 'AccessControl')['OriginAccessControlConfig'].SigningBehavior = 'no-override'; }],

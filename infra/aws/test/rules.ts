@@ -87,6 +87,7 @@ export const rules: Record<string, Rule> = {
     const want: Record<string, number[]> = { // lowest, default, highest
       '*/live.m3u8': [0, age['media']!, Math.max(age['media']!, age['blocking']!)],
       '*.m3u8': [0, age['state']!, age['segment']!],
+      '*.json': [0, age['state']!, age['segment']!],
       '*.m4s': [0, age['state']!, Math.max(age['segment']!, age['part']!)],
       '*.mp4': [0, age['state']!, age['init']!],
       'undefined': [0, age['state']!, age['segment']!],
@@ -142,7 +143,7 @@ export const rules: Record<string, Rule> = {
   ]),
 
   'pages lead to HTTPS, sound plays without': (d) => each(d, (c) =>
-    differ('protocols', behaviors(c).map((b) => b['ViewerProtocolPolicy']), ['allow-all', 'allow-all', 'allow-all', 'allow-all', 'redirect-to-https'])),
+    differ('protocols', behaviors(c).map((b) => b['ViewerProtocolPolicy']), [...Array<string>(5).fill('allow-all'), 'redirect-to-https'])),
 
   'any page may play it, and knows how old an answer is': (d) => {
     const policy = d.one('AWS::CloudFront::ResponseHeadersPolicy')['ResponseHeadersPolicyConfig'];
