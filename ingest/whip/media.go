@@ -24,6 +24,10 @@ import (
 const (
 	// receiveMTU is the longest datagram that is read.
 	receiveMTU = 1460
+	// handshakeAgain is when a part of the handshake for media's keys is sent again that
+	// was not answered, then after twice the time and so on. With the usual second
+	// it is at times not done in 10 s where a tenth of the packets is lost.
+	handshakeAgain = 100 * time.Millisecond
 	// streamBuffer bounds, in bytes, what waits to be read of one SSRC.
 	streamBuffer = 128 << 10
 	// mostSSRCs bounds the SSRCs of a session: one of sound, one of its
@@ -88,6 +92,7 @@ func (x *media) configure(o Options, log logging.LoggerFactory) {
 	e.SetIncludeLoopbackCandidate(true) // of those that are listened on
 	e.SetIPFilter(x.udp.has)
 	e.SetICETimeouts(5*time.Second, 15*time.Second, 2*time.Second)
+	e.SetDTLSRetransmissionInterval(handshakeAgain)
 	e.SetReceiveMTU(receiveMTU)
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/pion/logging"
 	"github.com/pion/transport/v4"
@@ -60,6 +61,7 @@ func newPC(o Options) (*webrtc.PeerConnection, error) {
 		return nil, err
 	}
 	e := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard}}
+	e.SetDTLSRetransmissionInterval(50 * time.Millisecond) // as browsers do
 	var types []webrtc.NetworkType
 	if o.Transport != TCP {
 		types = append(types, webrtc.NetworkTypeUDP4)
