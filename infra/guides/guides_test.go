@@ -1,6 +1,7 @@
 package guides_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -87,5 +88,23 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s: %v", page, err)
 			}
 		}
+	}
+}
+
+var fence = regexp.MustCompile("(?s)```json\n(.*?)```")
+
+// TestJSON: what is to be copied can be read by a machine.
+func TestJSON(t *testing.T) {
+	n := 0
+	for _, page := range []string{"cloudflare.md", "akamai.md", "../aws/README.md"} {
+		for _, found := range fence.FindAllStringSubmatch(read(t, page), -1) {
+			n++
+			if err := json.Unmarshal([]byte(found[1]), new(any)); err != nil {
+				t.Errorf("%s: %v in\n%s", page, err, found[1])
+			}
+		}
+	}
+	if n != 3 {
+		t.Errorf("found %d examples, want 3", n)
 	}
 }
