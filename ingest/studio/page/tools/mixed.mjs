@@ -13,7 +13,7 @@ import { comeIn, invite, People, seatOf } from './hands.mjs';
 
 const settings = JSON.parse(process.argv[2]);
 const { shots = '', voices = { Host: 210, Anna: 330 } } = settings;
-const lasts = 1000 * (settings.seconds ?? 4.5); // of each scene
+const lasts = 1000 * (settings.seconds ?? 4.2); // of each scene
 const [done, ears] = [{}, {}];
 const people = new People({ voices, shots, engines: { Host: 'firefox' } });
 const mark = (name) => (done[name] = Date.now());
