@@ -16,7 +16,8 @@ type backlog struct {
 	lanes  []*lane
 	others []packager.Key // init segments
 	count  int
-	fast   int // puts at one time, beside one
+	since  time.Time // the store lacks anything
+	fast   int       // puts at one time, beside one
 
 	notYet   time.Time // do not try before
 	stumbles int       // failures in a row
@@ -55,6 +56,14 @@ func (b *backlog) took(d time.Duration, err error) {
 	b.notYet = time.Now().Add(backOff(b.stumbles))
 }
 
+// age returns for how long the store has been lacking something.
+func (b *backlog) age() time.Duration {
+	if b.count == 0 {
+		return 0
+	}
+	return time.Since(b.since) + fresh
+}
+
 func (b *backlog) lane(k packager.Key) *lane {
 	for _, l := range b.lanes {
 		if l.station == k.Station && l.rendition == k.Rendition {
@@ -91,7 +100,9 @@ func (b *backlog) add(k packager.Key) {
 	if b.has(k) {
 		return
 	}
-	b.count++
+	if b.count++; b.count == 1 {
+		b.since = time.Now()
+	}
 	if k.Kind != packager.Segment {
 		b.others = append(b.others, k)
 		return

@@ -12,6 +12,7 @@ type job struct {
 	object packager.Object
 	queued time.Time
 	tries  int
+	begun  time.Time // the try that is under way
 	notYet time.Time // do not try before
 	silent bool      // nobody waits for its acknowledgement
 	late   bool      // everything new goes first, as with Object.Late

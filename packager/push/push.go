@@ -250,11 +250,12 @@ func (q *Queue) next() (*job, time.Duration) {
 		return nil, q.look(wait)
 	}
 	behind := q.load.behind(q.lag(now))
-	if len(q.busy) >= q.load.of(q.opt.Workers) {
+	width := q.width(now)
+	if len(q.busy) >= width {
 		return nil, q.look(time.Hour) // until one of them is done
 	}
 	j, wait := q.line.first(now, q.busy)
-	if j != nil && j.class() > classBasic && len(q.busy) >= q.load.of(q.opt.Workers)/2 && len(q.busy) > 0 {
+	if j != nil && j.class() > classBasic && len(q.busy) >= max(width/2, 1) {
 		return nil, q.look(wait) // the rest is for what is never shed
 	}
 	if j == nil || j.class() >= classLate {
@@ -273,8 +274,20 @@ func (q *Queue) next() (*job, time.Duration) {
 		return nil, q.look(wait)
 	}
 	q.line.remove(j)
+	j.begun = now
 	q.busy[j.object.Key] = j
 	return j, 0
+}
+
+// width is how many puts there may be now. The caller holds q.mu.
+func (q *Queue) width(now time.Time) int {
+	n := q.load.of(q.opt.Workers)
+	for _, j := range q.busy {
+		if now.Sub(j.begun) > slowPut {
+			return max(n/2, 1)
+		}
+	}
+	return n
 }
 
 // mayCatchUp bounds what is sent beside the live stream, more so on a slow line.
@@ -288,7 +301,7 @@ func (q *Queue) mayCatchUp(behind bool) bool {
 			n++
 		}
 	}
-	return n < min(q.backlog.pace(), max(q.load.of(q.opt.Workers)/2, 1))
+	return n < min(q.backlog.pace(), max(q.width(time.Now())/2, 1))
 }
 
 func (q *Queue) acknowledge(j *job, err error) {

@@ -40,7 +40,7 @@ func TestPutter(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, s3.Options{Bucket: args[1], Region: s3server.Region, Endpoint: args[0], PathStyle: true, CredentialsFile: args[2]})
-	var print sync.Mutex
+	var out sync.Mutex
 	var all sync.WaitGroup
 	for lane := range 3 {
 		all.Go(func() {
@@ -54,9 +54,9 @@ func TestPutter(t *testing.T) {
 					if err := s.Put(t.Context(), packager.Object{Key: k, Data: data}); err != nil {
 						continue // somebody else has it
 					}
-					print.Lock()
+					out.Lock()
 					fmt.Printf("kept %s %x\n", k, data[:8])
-					print.Unlock()
+					out.Unlock()
 				}
 			}
 		})
