@@ -17,7 +17,8 @@ import (
 )
 
 // Config is what the configuration file says. Every key has a default; a flag
-// goes before the file, the file before the default.
+// goes before the file, the file before the default. It has more than 15 fields because
+// the file has as many sections.
 type Config struct {
 	// Node is the name of this node, where there are several. Default: none.
 	Node string `yaml:"node"`

@@ -167,7 +167,7 @@ func ready(n *systemtest.Node) bool {
 
 // metricName: each metric of ours says whose it is, and what it counts, in which unit
 // it measures, or of which state it is.
-var metricName = regexp.MustCompile(`^longwave_[a-z0-9_]+_(total|seconds|bytes|samples|ratio|dbfs|lufs|dbtp|decibels|db|ppm|hertz|info|sources|lanes|requests|listeners|objects|segments|parts|jobs|frames|live|stage|phase|connections|sessions|streams|deeds)$`)
+var metricName = regexp.MustCompile(`^longwave_[a-z0-9_]+_(total|seconds|bytes|samples|ratio|dbfs|lufs|dbtp|decibels|db|ppm|hertz|info|sources|lanes|requests|listeners|objects|renditions|segments|parts|jobs|frames|live|stage|phase|connections|sessions|streams|deeds|refused|down)$`)
 
 // notOurs are the metrics of the Go runtime, the process and the metrics themselves.
 var notOurs = regexp.MustCompile(`^(go|process|promhttp)_`)

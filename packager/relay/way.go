@@ -38,7 +38,11 @@ type way struct {
 	filling       atomic.Bool
 	reached       atomic.Int64 // the MSN that the other side's playlist ends with, 0 for none
 
-	// Of the goroutine:
+	carried
+}
+
+// carried is how far a way has come. Only its goroutine uses it.
+type carried struct {
 	account *account
 	asked   bool // the account is true
 	brief   bool // it comes back by a narrow way: with as little as may be
@@ -53,7 +57,7 @@ type way struct {
 func newWay(r *Relay, station, name string) *way {
 	return &way{
 		relay: r, station: station, name: name, window: newWindow(), wake: make(chan struct{}, 1),
-		account: newAccount(!r.opt.Foreign),
+		carried: carried{account: newAccount(!r.opt.Foreign)},
 	}
 }
 
