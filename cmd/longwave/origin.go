@@ -125,7 +125,7 @@ func (o *outpost) run(ctx context.Context, stop <-chan struct{}) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	group, ctx := errgroup.WithContext(ctx)
-	o.face.start(ctx, group)
+	o.start(ctx, group)
 	group.Go(func() error { return o.feed(ctx) })
 	select {
 	case <-stop:
