@@ -95,6 +95,14 @@ func (l *Live) Size(station string) (renditions int, bytes int64) {
 	return renditions, bytes + l.foreignSize(station)
 }
 
+// Release lets go of everybody who waits, now and from now on: the process ends, and
+// what they wait for comes elsewhere.
+func (l *Live) Release() {
+	for _, r := range *l.lines.Load() {
+		r.release()
+	}
+}
+
 // HasRendition reports whether there is anything of a rendition in memory.
 func (l *Live) HasRendition(station, rendition string) bool {
 	return l.line(station+"/"+rendition) != nil

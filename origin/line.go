@@ -87,6 +87,17 @@ func (l *line) giveUp() {
 	}
 }
 
+// release lets go of those who wait.
+func (l *line) release() {
+	l.putMu.Lock()
+	defer l.putMu.Unlock()
+	if old := l.edge.Load(); old != nil {
+		s := *old
+		s.stands, s.next = true, make(chan struct{})
+		l.replace(&s)
+	}
+}
+
 func (l *line) add(k packager.Key, f *file) {
 	name := k.File()
 	l.filesMu.Lock()

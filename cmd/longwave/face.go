@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -22,11 +23,12 @@ type face struct {
 	live      *origin.Live
 	tls       *tlsKeeper // nil: no TLS of our own
 	shield    *shield    // nil: everybody may ask
+	ending    *atomic.Bool
 	listeners []*listener
 }
 
 func newFace(cfg Config, log *slog.Logger) face {
-	return face{cfg: cfg, log: log, registry: newRegistry(), live: origin.NewLive()}
+	return face{cfg: cfg, log: log, registry: newRegistry(), live: origin.NewLive(), ending: new(atomic.Bool)}
 }
 
 // start runs what the audience's side needs, until ctx ends.

@@ -125,6 +125,10 @@ func (n *face) health(r chi.Router) {
 	}
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if n.ending.Load() {
+			answer(w, http.StatusServiceUnavailable, "ending")
+			return
+		}
 		for _, s := range n.cfg.Stations {
 			age, ok := n.live.Age(s.Name)
 			if !ok || age > stuck {

@@ -131,12 +131,30 @@ func (o *outpost) run(ctx context.Context, stop <-chan struct{}) error {
 	case <-stop:
 	case <-ctx.Done():
 	}
-	o.closeListeners(ctx, func(context.Context) error { return nil })
+	o.drain(ctx)
 	end()
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
+}
+
+// drain goes on for a while, so that load balancers and CDNs notice and go elsewhere,
+// then lets go of those who wait. The playlists say nothing of it: the stream goes on,
+// only not here.
+func (o *outpost) drain(ctx context.Context) {
+	o.ending.Store(true)
+	for _, l := range o.listeners {
+		l.server.SetKeepAlivesEnabled(false)
+	}
+	select {
+	case <-time.After(lingerTime):
+	case <-ctx.Done():
+	}
+	o.closeListeners(ctx, func(context.Context) error {
+		o.live.Release()
+		return nil
+	})
 }
 
 // printAddresses tells a person what to open and where to push.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,22 +62,36 @@ func (p plain) Put(ctx context.Context, o packager.Object) error {
 // faulty is a store that may be away, or without an object.
 type faulty struct {
 	store.Store
+	mu   sync.Mutex
 	away bool
 	lost store.Name
 }
 
+// fail says what is wrong from now on.
+func (f *faulty) fail(away bool, lost store.Name) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.away, f.lost = away, lost
+}
+
 func (f *faulty) Get(ctx context.Context, n store.Name) (store.Object, error) {
+	f.mu.Lock()
+	away, lost := f.away, f.lost
+	f.mu.Unlock()
 	switch {
-	case f.away:
+	case away:
 		return store.Object{}, errors.New("away")
-	case n == f.lost:
+	case n == lost:
 		return store.Object{}, store.ErrNotFound
 	}
 	return f.Store.Get(ctx, n)
 }
 
 func (f *faulty) Head(ctx context.Context, n store.Name) (store.Info, error) {
-	if f.away {
+	f.mu.Lock()
+	away := f.away
+	f.mu.Unlock()
+	if away {
 		return store.Info{}, errors.New("away")
 	}
 	return f.Store.Head(ctx, n)
@@ -130,19 +145,19 @@ func TestFollow(t *testing.T) {
 			next()
 			ends(talk.MSN)
 		}
-		from.away = true
+		from.fail(true, "")
 		next()
 		next()
 		ends(talk.MSN - 2)
-		from.away = false
+		from.fail(false, "")
 		next()
 		ends(talk.MSN)
-		from.lost = store.Name("talk/opus-24/1006.m4s")
+		from.fail(false, "talk/opus-24/1006.m4s")
 		next()
 		if m, _ := live.Playlist("talk", "opus-24"); m.OpenMSN() != 1006 {
 			t.Errorf("opus-24 ends before %d, want 1006: the next one is not there", m.OpenMSN())
 		}
-		from.lost = ""
+		from.fail(false, "")
 		next()
 		ends(talk.MSN)
 		if got := strings.Count(log.String(), "cannot follow"); got != 2 {

@@ -108,9 +108,11 @@ func (s *setting) playlist(rendition string) *hls.Media {
 // check wants all that the origin's playlists name to be there as it was made.
 func (s *setting) check(renditions ...string) {
 	s.Helper()
+	texts := map[string][]byte{}
 	for _, name := range renditions {
 		m := s.playlist(name)
 		text, _ := s.live.Object(packager.Key{Station: "talk", Rendition: name, Kind: packager.Media})
+		texts[name+"/live.m3u8"] = text
 		for _, v := range hlstest.Check(text) {
 			s.Errorf("%s: %v", name, v)
 		}
@@ -132,6 +134,9 @@ func (s *setting) check(renditions ...string) {
 				s.Errorf("%s: %d bytes, not those that were made", k, len(data))
 			}
 		}
+	}
+	for _, v := range hlstest.CheckRenditions(texts) {
+		s.Error(v)
 	}
 }
 

@@ -3,6 +3,7 @@ package relay
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"longwave/packager"
 	"longwave/packager/hls"
@@ -20,6 +21,9 @@ type account struct {
 	floor int64           // the first MSN that its playlist may name: it never goes back
 	last  hls.Position    // what its playlist ends with
 	empty bool            // it has no playlist, or an old one: it is to be filled
+
+	since  time.Time // when filling began
+	slowly bool      // it comes back by a narrow way: filled without haste, and whole
 }
 
 func newAccount(join bool) *account {

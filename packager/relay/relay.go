@@ -47,8 +47,9 @@ type Relay struct {
 	started chan struct{} // buffered: there may be a new way
 	narrow  atomic.Bool   // something was shed lately
 
-	mu   sync.Mutex
-	ways map[string]*way // by "station/rendition"
+	mu     sync.Mutex
+	ways   map[string]*way  // by "station/rendition"
+	floors map[string]int64 // by station: the first MSN that its playlists may name there
 }
 
 // New returns a relay; [Relay.Run] sends.
@@ -56,7 +57,7 @@ func New(opt Options) *Relay {
 	if opt.Client == nil {
 		opt.Client = NewClient(nil)
 	}
-	r := &Relay{opt: opt, ways: map[string]*way{}, started: make(chan struct{}, 1)}
+	r := &Relay{opt: opt, ways: map[string]*way{}, floors: map[string]int64{}, started: make(chan struct{}, 1)}
 	r.metrics = newMetrics(opt.Registry, opt.Name, r)
 	r.health = health{log: opt.Log, name: opt.Name}
 	r.desk = newDesk(r)
@@ -130,6 +131,25 @@ func (r *Relay) all() []*way {
 		ways[i] = r.ways[n]
 	}
 	return ways
+}
+
+// floor is the first MSN that the other side's playlists of a station may name: all
+// renditions begin together (rfc8216bis section 6.2.4).
+func (r *Relay) floor(station string) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.floors[station]
+}
+
+// raise enters that a rendition begins with the MSN from there, while it does with
+// first here.
+func (r *Relay) raise(station string, from, first int64) {
+	if from <= first { // that is soon past
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.floors[station] = max(r.floors[station], from)
 }
 
 // known returns the way of a rendition, nil when there is none yet.

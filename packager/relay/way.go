@@ -36,7 +36,7 @@ type way struct {
 	paused        atomic.Bool   // lower renditions are late: let them go first
 	shed          atomic.Bool   // not sent, and not in the other side's lists
 	filling       atomic.Bool
-	reached       atomic.Int64 // the MSN that the other side's playlist ends with, 0 for none
+	reached       atomic.Pointer[hls.Position] // what the other side's playlist ends with; nil: there is none
 
 	carried
 }
@@ -45,13 +45,10 @@ type way struct {
 type carried struct {
 	account *account
 	asked   bool // the account is true
-	brief   bool // it comes back by a narrow way: with as little as may be
 	gone    bool // of a rendition that is shed: the other side's playlist was deleted
 	media   *hls.Media
-	version int // of media
-	sent    int // the version that was published whole
-	since   time.Time
-	parsed  int // the version that was read last
+	version int // the one that was read last
+	sent    int // the one that was published whole
 }
 
 func newWay(r *Relay, station, name string) *way {
@@ -143,10 +140,10 @@ func (w *way) round(ctx context.Context) error {
 // look reads the newest playlist, if there is a new one.
 func (w *way) look() error {
 	text, version := w.window.playlist()
-	if version == w.parsed {
+	if version == w.version {
 		return nil
 	}
-	w.parsed = version
+	w.version = version
 	m, err := hls.ParseMedia(text)
 	if err != nil {
 		return fmt.Errorf("read the playlist of %s/%s: %w", w.station, w.name, err)
@@ -154,7 +151,7 @@ func (w *way) look() error {
 	if w.relay.opt.Plain {
 		m = plain(m)
 	}
-	w.media, w.version = m, version
+	w.media = m
 	return nil
 }
 
@@ -177,11 +174,8 @@ func (w *way) ask(ctx context.Context) error {
 			return err
 		}
 	}
-	if w.brief {
-		w.account.floor = max(w.account.floor, w.media.OpenMSN()-tail)
-	}
-	w.asked, w.brief = true, false
-	w.since = time.Now()
+	w.asked = true
+	w.account.since = time.Now()
 	return nil
 }
 
@@ -251,9 +245,10 @@ func (w *way) sendFiles(ctx context.Context, keys []packager.Key) error {
 // publish puts the playlist of what the other side has, when that is more than before.
 // idle says that there was nothing to send. done is false when there is more to do.
 func (w *way) publish(ctx context.Context, idle bool) (done bool, err error) {
-	if w.account.empty && !idle && time.Since(w.since) < fillTime {
+	if w.account.empty && !idle && (w.account.slowly || time.Since(w.account.since) < fillTime) {
 		return false, nil
 	}
+	w.account.floor = max(w.account.floor, w.relay.floor(w.station))
 	c := w.account.cut(w.media)
 	if c == nil {
 		return idle, nil
@@ -289,7 +284,7 @@ func (w *way) putPlaylist(ctx context.Context, c *hls.Media) error {
 		w.account.forget(w.media)
 	case errors.As(err, &no) && no.Reason == reasonMissing:
 		w.account.settle(c, no.Missing)
-		w.since = time.Now()
+		w.account.since = time.Now()
 		w.filling.Store(true)
 		w.relay.desk.again()
 		w.relay.metrics.fills.Inc()
@@ -301,12 +296,15 @@ func (w *way) putPlaylist(ctx context.Context, c *hls.Media) error {
 	case errors.As(err, &no) && no.Reason == reasonOrder:
 		w.account.ahead(c) // somebody else pushes this station too, and is faster
 		w.window.published(c.Last())
+		w.reach(c)
 		return nil
 	default:
 		return err
 	}
+	w.account.slowly = false
 	w.filling.Store(false)
-	w.reached.Store(c.Last().MSN)
+	w.relay.raise(w.station, w.account.floor, w.media.MediaSequence)
+	w.reach(c)
 	if delay, some := w.window.published(c.Last()); some {
 		w.relay.metrics.delay.Observe(delay.Seconds())
 	}
@@ -314,17 +312,31 @@ func (w *way) putPlaylist(ctx context.Context, c *hls.Media) error {
 	return nil
 }
 
-// reports leaves out of c what the other side does not have of other renditions.
+// reach enters that the other side's playlist ends as c does.
+func (w *way) reach(c *hls.Media) {
+	last := c.Last()
+	w.reached.Store(&last)
+}
+
+// reports has c tell how far the other renditions have come over there: those that are
+// behind by more than what is on the way just now, and those that are not there.
 func (w *way) reports(c *hls.Media) *hls.Media {
-	wrong := func(r hls.RenditionReport) bool {
+	d, changed := *c, false
+	d.Reports = make([]hls.RenditionReport, 0, len(c.Reports))
+	for _, r := range c.Reports {
 		o := w.relay.known(w.station, path.Base(path.Dir(r.URI)))
-		return o == nil || o.shed.Load() || o.reached.Load() < r.Last.MSN-1
+		if o == nil || o.shed.Load() || o.reached.Load() == nil {
+			changed = true
+			continue
+		}
+		if at := *o.reached.Load(); at.MSN < r.Last.MSN-1 {
+			r.Last, changed = at, true
+		}
+		d.Reports = append(d.Reports, r)
 	}
-	if !slices.ContainsFunc(c.Reports, wrong) {
+	if !changed {
 		return c
 	}
-	d := *c
-	d.Reports = slices.DeleteFunc(slices.Clone(c.Reports), wrong)
 	return &d
 }
 
@@ -338,7 +350,7 @@ func (w *way) withdraw(ctx context.Context) error {
 		return err
 	}
 	w.gone, w.asked, w.sent = true, false, 0
-	w.account.empty, w.brief = true, true
-	w.reached.Store(0)
+	w.account.empty, w.account.slowly = true, true
+	w.reached.Store(nil)
 	return nil
 }

@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -23,11 +24,12 @@ const patience = 60 * time.Second
 // Options say how a node is started. The zero value is one station "talk" with
 // the default ladder.
 type Options struct {
-	Build  Build
-	Config string   // of the configuration file; addresses and data folder are set by flags
-	Args   []string // more arguments of serve
-	Env    []string // more of the environment
-	Data   string   // default: a new folder
+	Build   Build
+	Command string   // default "serve"
+	Config  string   // of the configuration file; addresses and data folder are set by flags
+	Args    []string // more arguments of serve
+	Env     []string // more of the environment
+	Data    string   // default: a new folder
 	// Wrap returns the command that runs the program in another way; nil runs it.
 	Wrap func(program string, args []string) *exec.Cmd
 }
@@ -86,7 +88,7 @@ func New(t testing.TB, o Options) *Node {
 // Start runs the program. It does not wait until it serves: see [Node.AwaitLive].
 func (n *Node) Start() {
 	n.t.Helper()
-	args := []string{"serve", "--listen", n.URL[len("http://"):], "--metrics", n.Ops[len("http://"):], "--data", n.Data}
+	args := []string{cmp.Or(n.opt.Command, "serve"), "--listen", n.URL[len("http://"):], "--metrics", n.Ops[len("http://"):], "--data", n.Data}
 	if n.config != "" {
 		args = append(args, "--config", n.config)
 	}
