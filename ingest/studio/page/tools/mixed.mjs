@@ -108,7 +108,8 @@ async function secondHalf(host) {
   await comeIn(host, true);
   await air(host);
   await killed();
-  await scene('again', true);
+  await hear('again'); // before the scene: voices that began anew are levelled first
+  await scene('again');
 
   await host.getByText('Leave', { exact: true }).click();
   await host.click('dialog[open] .danger');
