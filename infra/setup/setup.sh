@@ -65,13 +65,45 @@ apt_install() {
   mkdir -p "$root/bin"
   may_be_root || die "missing packages and no root: run as root: apt-get install -y --no-install-recommends $*"
   say "apt packages: $*"
+  quiet_services "$@"
   {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update "${opts[@]}" &&
       as_root env DEBIAN_FRONTEND=noninteractive apt-get install "${opts[@]}" --no-install-recommends "$@"
   } >"$log" 2>&1 </dev/null || {
     tail -n 5 "$log" >&2
+    services_off "$@"
     die "apt-get failed, the whole story is in bin/setup-apt.log"
   }
+  services_off "$@"
+}
+
+# services prints the units that installing these packages would start and enable. The
+# tests start such programs by themselves, so nothing is to run afterwards that did not
+# before.
+services() {
+  local p
+  [ -d /run/systemd/system ] || return 0
+  for p in "$@"; do
+    if [ "$p" = coturn ]; then echo coturn.service; fi
+  done
+}
+
+# quiet_services keeps them from being started by their installation.
+quiet_services() {
+  local unit
+  for unit in $(services "$@"); do
+    as_root systemctl --quiet mask --runtime "$unit" || :
+  done
+}
+
+# services_off leaves them as programs that somebody may enable.
+services_off() {
+  local unit
+  for unit in $(services "$@"); do
+    as_root systemctl --quiet unmask --runtime "$unit" || :
+    as_root systemctl --quiet disable --now "$unit" 2>/dev/null || continue
+    say "$unit is there for the tests alone: it does not run and does not start by itself"
+  done
 }
 
 check_go() {
