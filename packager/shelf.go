@@ -13,6 +13,7 @@ type shelf struct {
 	first, last int64 // MSNs; empty when last < first
 	early       map[int64]bool
 	lost        map[int64]bool
+	sent        int64 // the newest that the store was sent
 	listed      int64 // last, when the playlist was last written
 }
 
@@ -68,7 +69,8 @@ func (s *shelf) advance() {
 }
 
 // afterHole returns the first of the newest run of segments behind a hole, when there
-// are enough of them; otherwise -1.
+// are enough of them and they are what is new: at a start a store may take old ones in
+// any order. Otherwise it is -1.
 func (s *shelf) afterHole() int64 {
 	newest := s.last
 	for msn := range s.early {
@@ -78,7 +80,7 @@ func (s *shelf) afterHole() int64 {
 	for from > s.last+1 && s.early[from-1] {
 		from--
 	}
-	if newest-from+1 < leastListed {
+	if newest-from+1 < leastListed || newest < s.sent-1 {
 		return -1
 	}
 	return from

@@ -30,8 +30,12 @@ func newShop(o Outlet, windows []*window) *shop {
 
 func (s *shop) send(o Object) {
 	s.pending++
-	if o.Key.Kind == Segment && !o.Filler {
-		s.media++
+	if o.Key.Kind == Segment {
+		shelf := s.shelves[s.byName[o.Key.Rendition]]
+		shelf.sent = max(shelf.sent, o.Key.MSN)
+		if !o.Filler {
+			s.media++
+		}
 	}
 	s.outlet.Send(o)
 }

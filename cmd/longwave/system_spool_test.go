@@ -103,7 +103,7 @@ func TestUplink(t *testing.T) {
 	for _, phase := range []struct {
 		factor  float64
 		seconds int
-	}{{1.2, uplinkSeconds()}, {0.6, 25}} {
+	}{{1.2, 10}, {0.6, 25}} {
 		line.Limit(phase.factor * ladder)
 		worst := watchLowest(t, n, b, time.Duration(phase.seconds)*time.Second)
 		t.Logf("%.1f times the ladder of %.0f kbit/s: the lowest renditions were at most %d segments behind", phase.factor, ladder*8/1000, worst)
@@ -119,14 +119,6 @@ func TestUplink(t *testing.T) {
 	})
 	line.Mend()
 	n.Await("the bucket to get what was left out", func() bool { return len(b.lacks(n, rungs, first)) == 0 })
-}
-
-// uplinkSeconds is how long the line has 1.2 times the ladder: a minute when asked for.
-func uplinkSeconds() int {
-	if os.Getenv("LONGWAVE_LONG_TESTS") != "" {
-		return 60
-	}
-	return 10
 }
 
 // watchLowest returns how many segments the bucket's playlists of the lowest renditions
