@@ -46,8 +46,12 @@ func (a *account) settle(m *hls.Media, missing []string) {
 	}
 }
 
-// ahead enters that the other side has a newer playlist than m, from somebody else.
+// ahead enters that the other side has a newer playlist than m, from somebody else, and
+// so what m names.
 func (a *account) ahead(m *hls.Media) {
+	for _, s := range named(m) {
+		a.have[s] = true
+	}
 	a.last, a.empty = m.Last(), false
 }
 

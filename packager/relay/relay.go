@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -59,7 +60,7 @@ func New(opt Options) *Relay {
 	}
 	r := &Relay{opt: opt, ways: map[string]*way{}, floors: map[string]int64{}, started: make(chan struct{}, 1)}
 	r.metrics = newMetrics(opt.Registry, opt.Name, r)
-	r.health = health{log: opt.Log, name: opt.Name}
+	r.health = health{log: opt.Log, name: opt.Name, lastDown: time.Now()}
 	r.desk = newDesk(r)
 	return r
 }
