@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -38,6 +40,9 @@ func (c *originCmd) Run() error {
 	if err != nil {
 		return err
 	}
+	if keys := idle(cfg); len(keys) > 0 {
+		log.Warn("an origin has no use for these keys", "keys", strings.Join(keys, ", "))
+	}
 	signals := notify()
 	o, err := newOutpost(context.Background(), cfg, log)
 	if err != nil {
@@ -47,6 +52,28 @@ func (c *originCmd) Run() error {
 		return err
 	}
 	return drained(signals, log, o.run)
+}
+
+// idle returns the keys of a configuration that somebody might expect an origin to act
+// on, and that it does not.
+func idle(cfg Config) []string {
+	var keys []string
+	if len(cfg.Push) > 0 {
+		keys = append(keys, "push")
+	}
+	for _, s := range cfg.Stations {
+		if s.Play != "" {
+			keys = append(keys, "play")
+		}
+		if s.Pull != "" {
+			keys = append(keys, "pull")
+		}
+	}
+	if cfg.Store.Kind == "s3" && !cfg.Origin.Follow {
+		keys = append(keys, "store (set origin.follow to serve what is there)")
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // An outpost is the audience's side alone. It keeps nothing on disk.

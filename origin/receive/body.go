@@ -110,7 +110,9 @@ func (p *pacer) Read(b []byte) (int, error) {
 	if deadline.After(p.end) {
 		deadline = p.end
 	}
-	if err := p.control.SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	// The answer has time from the end of the body on, however long that takes.
+	err := errors.Join(p.control.SetReadDeadline(deadline), p.control.SetWriteDeadline(deadline.Add(readPause)))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
 	return p.from.Read(b)
