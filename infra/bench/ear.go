@@ -96,10 +96,22 @@ func (b *bench) listen(ctx context.Context, profile string, target float64) erro
 
 // meter runs the acoustic meter on a node's page.
 func (b *bench) meter(ctx context.Context, n *node, label string) (hearing, error) {
-	var h hearing
-	cmd := exec.CommandContext(ctx, "node", filepath.Join(b.root, "infra", "bench", "acoustic", "meter.mjs"),
-		"--url", n.url(""), "--label", label,
+	h, err := b.hearing(ctx, n.url(""), "--label", label,
 		"--seconds", strconv.Itoa(int(earTime.Seconds())), "--settle", strconv.Itoa(int(earSettle.Seconds())))
+	if err != nil {
+		return h, err
+	}
+	if h.Delay.P50 == nil || h.StartUp == nil {
+		return h, fmt.Errorf("acoustic meter: %d tones, none after it had settled", h.Tones)
+	}
+	return h, nil
+}
+
+// hearing runs the acoustic meter on a page.
+func (b *bench) hearing(ctx context.Context, page string, args ...string) (hearing, error) {
+	var h hearing
+	args = append([]string{filepath.Join(b.root, "infra", "bench", "acoustic", "meter.mjs"), "--url", page}, args...)
+	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends its browser
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.Output()
@@ -111,9 +123,6 @@ func (b *bench) meter(ctx context.Context, n *node, label string) (hearing, erro
 	}
 	if err := json.Unmarshal(out, &h); err != nil {
 		return h, fmt.Errorf("acoustic meter: %w", err)
-	}
-	if h.Delay.P50 == nil || h.StartUp == nil {
-		return h, fmt.Errorf("acoustic meter: %d tones, none after it had settled", h.Tones)
 	}
 	return h, nil
 }

@@ -1,7 +1,7 @@
 // Command bench measures what Longwave promises, on the machine where it runs and
 // beside whatever else runs there:
 //
-//	bench                    everything, in about ten minutes
+//	bench                    everything, in about twenty minutes
 //	bench -only requests     a group, or several with commas
 //
 // Each group starts the real program, loads it with programs of its own in other
@@ -49,6 +49,7 @@ var groups = []group{
 	{"network", "clocks that drift and packets that get lost", measureNetwork},
 	{"eight", "8 speakers with returns, alone and beside CPU hogs", measureEight},
 	{"seat", "a speaker's browser is killed and comes back", measureSeat},
+	{"faults", "what a listener hears when a CDN, a node or all origins die", measureFaults},
 }
 
 // A bench is one run.

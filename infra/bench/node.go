@@ -97,6 +97,9 @@ type nodeOptions struct {
 	// measured there are few, because encoding is done by the same process, and takes
 	// more CPU the more the caches are used by others: it cannot just be taken off.
 	renditions []string
+	name       string   // of the node, where there are several
+	second     string   // a hold: then there is a second station, "news", that plays nothing else
+	more       []string // lines of the configuration
 }
 
 // serve starts a node. It does not wait for it.
@@ -136,6 +139,11 @@ func (o nodeOptions) config(ports []string) string {
 	if o.renditions != nil {
 		lines = append(lines, "    renditions: ["+strings.Join(o.renditions, ", ")+"]")
 	}
+	if o.second != "" {
+		lines = append(lines, fmt.Sprintf("  - {name: news, profile: %s, renditions: [%s], hold: %q}", o.profile, strings.Join(o.renditions, ", "), o.second))
+	}
+	lines = append(lines, fmt.Sprintf("node: %q", o.name))
+	lines = append(lines, o.more...)
 	for i, key := range []string{"rtc", "rtmp", "srt"} {
 		lines = append(lines, fmt.Sprintf("%s: {listen: %q}", key, ports[i]))
 	}

@@ -38,7 +38,7 @@ export function launch(more = []) {
 
 /**
  * Measures. settings: url, seconds, settle (seconds left out after the first
- * sound), player ('page' or 'bare'), faults ([{ second, deed }]).
+ * sound), player ('page' or 'bare'), mode ('fast' or 'reliable', of the page), faults ([{ second, deed }]).
  */
 export async function measure(settings) {
   const browser = await launch();
@@ -102,8 +102,11 @@ async function open(page, { url, player }) {
   await page.goto(bare);
 }
 
-async function press(page, { url, player }) {
-  if (player === 'page') return page.click('#toggle');
+async function press(page, { url, player, mode }) {
+  if (player === 'page') {
+    if (mode) await page.selectOption('#mode', mode);
+    return page.click('#toggle');
+  }
   return page.evaluate((source) => {
     const audio = document.querySelector('audio');
     const hls = new Hls({ enableWorker: false, lowLatencyMode: true });
@@ -139,6 +142,7 @@ async function main() {
       settle: { type: 'string', default: '10' },
       label: { type: 'string', default: '' },
       player: { type: 'string', default: 'page' },
+      mode: { type: 'string', default: '' },
       fault: { type: 'string', multiple: true, default: [] },
     },
   });
@@ -148,6 +152,7 @@ async function main() {
     seconds: Number(values.seconds),
     settle: Number(values.settle),
     player: values.player,
+    mode: values.mode,
     faults: values.fault.map(parseFault),
   });
   const load = loadavg()[0];

@@ -42,6 +42,7 @@ type CDN struct {
 	addr     string
 	proxy    *httputil.ReverseProxy
 	requests atomic.Int64
+	held     atomic.Int64 // when the last blocking reload came, in Unix ms
 
 	mu      sync.Mutex
 	origin  *url.URL
@@ -79,6 +80,10 @@ func (c *CDN) URL() string { return "http://" + c.addr }
 
 // Requests returns how many it was asked, failed ones included.
 func (c *CDN) Requests() int64 { return c.requests.Load() }
+
+// LastListener returns when a listener with low latency last asked for a playlist, which
+// probes do not do.
+func (c *CDN) LastListener() time.Time { return time.UnixMilli(c.held.Load()) }
 
 // Origin says where the CDN gets things from, as in http://127.0.0.1:8080.
 func (c *CDN) Origin(base string) error {
@@ -158,6 +163,9 @@ func (c *CDN) state() (Fault, chan struct{}) {
 // ServeHTTP implements http.Handler.
 func (c *CDN) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.requests.Add(1)
+	if r.URL.Query().Has("_HLS_msn") {
+		c.held.Store(time.Now().UnixMilli())
+	}
 	fault, changed := c.state()
 	if c.fail(w, r, fault, changed) {
 		return
