@@ -75,7 +75,7 @@ func (c *controller) look(ctx context.Context, now time.Time) {
 	for i := range c.ladder {
 		w := c.ladder[i].way
 		w.paused.Store(late > yieldAfter && !c.ladder[i].keep)
-		if !w.shed.Load() {
+		if !w.isShed() {
 			late = max(late, w.window.lag())
 			filling = filling || w.filling.Load()
 		}
@@ -109,7 +109,7 @@ func (c *controller) note(now time.Time, late time.Duration) {
 // shedOne takes the highest rendition off the other side.
 func (c *controller) shedOne(ctx context.Context, now time.Time) {
 	for _, r := range slices.Backward(c.ladder) {
-		if r.keep || r.way.shed.Load() {
+		if r.keep || r.way.isShed() {
 			continue
 		}
 		if !c.back.IsZero() && now.Sub(c.back) < 4*c.rest { // it came back too early
@@ -130,7 +130,7 @@ func (c *controller) bringBack(ctx context.Context, now time.Time) {
 		c.rest = firstRest
 	}
 	for _, r := range c.ladder {
-		if !r.way.shed.Load() {
+		if !r.way.isShed() {
 			continue
 		}
 		c.back, c.calm = now, time.Time{}
@@ -143,7 +143,11 @@ func (c *controller) bringBack(ctx context.Context, now time.Time) {
 
 // setShed says whether the rendition is to be sent, and has the lists follow.
 func (w *way) setShed(is bool) {
-	w.shed.Store(is)
+	if is {
+		w.standing.Store(shed)
+	} else {
+		w.standing.Store(returning)
+	}
 	signal(w.wake)
 	w.relay.desk.again()
 }

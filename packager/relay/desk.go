@@ -151,19 +151,20 @@ func (d *desk) send(ctx context.Context, k packager.Key, data []byte) error {
 	return d.relay.send(ctx, request{key: k, data: data})
 }
 
-// strip leaves out of a multivariant playlist the renditions that are shed.
+// strip leaves out of a multivariant playlist the renditions that are shed, and those
+// that are not back yet.
 func (r *Relay) strip(station string, data []byte) ([]byte, error) {
 	m, err := hls.ParseMultivariant(data)
 	if err != nil {
 		return nil, fmt.Errorf("read a list of %s: %w", station, err)
 	}
-	shed := func(v hls.Variant) bool {
+	away := func(v hls.Variant) bool {
 		w := r.known(station, rendition(v))
-		return w != nil && w.shed.Load()
+		return w != nil && w.standing.Load() != listed
 	}
-	if !slices.ContainsFunc(m.Variants, shed) {
+	if !slices.ContainsFunc(m.Variants, away) {
 		return data, nil
 	}
-	m.Variants = slices.DeleteFunc(m.Variants, shed)
+	m.Variants = slices.DeleteFunc(m.Variants, away)
 	return m.Append(nil), nil
 }

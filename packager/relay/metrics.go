@@ -72,7 +72,7 @@ func newMetrics(reg prometheus.Registerer, name string, r *Relay) *metrics {
 func (r *Relay) lag() float64 {
 	var lag float64
 	for _, w := range r.all() {
-		if !w.shed.Load() {
+		if !w.isShed() {
 			lag = max(lag, w.window.lag().Seconds())
 		}
 	}
@@ -82,7 +82,7 @@ func (r *Relay) lag() float64 {
 func (r *Relay) shedCount() float64 {
 	n := 0.0
 	for _, w := range r.all() {
-		if w.shed.Load() {
+		if w.isShed() {
 			n++
 		}
 	}

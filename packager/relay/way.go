@@ -34,7 +34,7 @@ type way struct {
 	window        *window
 	wake          chan struct{} // buffered: there is something new
 	paused        atomic.Bool   // lower renditions are late: let them go first
-	shed          atomic.Bool   // not sent, and not in the other side's lists
+	standing      atomic.Int32  // listed, shed or returning
 	filling       atomic.Bool
 	reached       atomic.Pointer[hls.Position] // what the other side's playlist ends with; nil: there is none
 
@@ -50,6 +50,15 @@ type carried struct {
 	version int // the one that was read last
 	sent    int // the one that was published whole
 }
+
+// The standings of a rendition on the other side.
+const (
+	listed    = iota
+	shed      // not sent, and in no list
+	returning // sent, and in no list yet
+)
+
+func (w *way) isShed() bool { return w.standing.Load() == shed }
 
 func newWay(r *Relay, station, name string) *way {
 	return &way{
@@ -107,11 +116,11 @@ func (w *way) sleep(ctx context.Context, wait time.Duration) bool {
 
 // round sends what there is to send.
 func (w *way) round(ctx context.Context) error {
-	if w.shed.Load() {
+	if w.isShed() {
 		return w.withdraw(ctx)
 	}
 	w.gone = false
-	for !w.shed.Load() {
+	for !w.isShed() {
 		if err := w.look(); err != nil || w.media == nil {
 			return err
 		}
@@ -181,7 +190,7 @@ func (w *way) ask(ctx context.Context) error {
 
 // yield lets lower renditions go first while they are late. It is false when ctx ends.
 func (w *way) yield(ctx context.Context) bool {
-	for w.paused.Load() && !w.shed.Load() {
+	for w.paused.Load() && !w.isShed() {
 		select {
 		case <-ctx.Done():
 			return false
@@ -305,6 +314,9 @@ func (w *way) putPlaylist(ctx context.Context, c *hls.Media) error {
 	w.filling.Store(false)
 	w.relay.raise(w.station, w.account.floor, w.media.MediaSequence)
 	w.reach(c)
+	if w.standing.CompareAndSwap(returning, listed) {
+		w.relay.desk.again()
+	}
 	if delay, some := w.window.published(c.Last()); some {
 		w.relay.metrics.delay.Observe(delay.Seconds())
 	}
@@ -325,7 +337,7 @@ func (w *way) reports(c *hls.Media) *hls.Media {
 	d.Reports = make([]hls.RenditionReport, 0, len(c.Reports))
 	for _, r := range c.Reports {
 		o := w.relay.known(w.station, path.Base(path.Dir(r.URI)))
-		if o == nil || o.shed.Load() || o.reached.Load() == nil {
+		if o == nil || o.isShed() || o.reached.Load() == nil {
 			changed = true
 			continue
 		}
