@@ -129,12 +129,9 @@ func (n *face) health(r chi.Router) {
 			answer(w, http.StatusServiceUnavailable, "ending")
 			return
 		}
-		for _, s := range n.cfg.Stations {
-			age, ok := n.live.Age(s.Name)
-			if !ok || age > stuck {
-				answer(w, http.StatusServiceUnavailable, fmt.Sprintf("station %s: the live edge does not move", s.Name))
-				return
-			}
+		if station, moves := n.onAir(); !moves {
+			answer(w, http.StatusServiceUnavailable, fmt.Sprintf("station %s: the live edge does not move", station))
+			return
 		}
 		answer(w, http.StatusOK, "ok")
 	})

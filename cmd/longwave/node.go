@@ -137,6 +137,10 @@ func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
 	defer endServices()
 	group, services := errgroup.WithContext(services)
 	n.start(services, group)
+	group.Go(func() error {
+		newSupervisor(n.log).tell(services, stop, func() bool { _, moves := n.onAir(); return moves })
+		return nil
+	})
 	office, closeOffice := context.WithCancel(services)
 	defer closeOffice()
 	group.Go(func() error { return n.studio.Run(office) })

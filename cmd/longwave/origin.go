@@ -154,6 +154,10 @@ func (o *outpost) run(ctx context.Context, stop <-chan struct{}) error {
 	group, ctx := errgroup.WithContext(ctx)
 	o.start(ctx, group)
 	group.Go(func() error { return o.feed(ctx) })
+	group.Go(func() error {
+		newSupervisor(o.log).tell(ctx, stop, func() bool { return true }) // what is on air is others' part
+		return nil
+	})
 	select {
 	case <-stop:
 	case <-ctx.Done():

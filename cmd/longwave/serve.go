@@ -27,6 +27,7 @@ type serveCmd struct {
 	Profile string `placeholder:"NAME" help:"fast, low, calm or plain (default low)."`
 	Play    string `placeholder:"FILE" help:"Put a file on air, anything that ffmpeg decodes; - is standard input (WAV, or s16le 48 kHz stereo)."`
 	Loop    bool   `help:"Play the file again and again."`
+	Quiet   bool   `help:"Print no addresses and keys: for supervisors, which keep what is printed."`
 }
 
 // Run implements the command.
@@ -44,8 +45,10 @@ func (c *serveCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	if err := n.printAddresses(os.Stdout); err != nil {
-		return err
+	if !c.Quiet {
+		if err := n.printAddresses(os.Stdout); err != nil {
+			return err
+		}
 	}
 	return drained(signals, log, n.run)
 }
