@@ -89,7 +89,11 @@ launch() {
     xdotool key Return
     touch "$tmp/asked"
   fi
-  await 120 plays >/dev/null # it has opened its sound card, which is nearly the last that it does
+  await 180 plays >/dev/null || { # opening its sound card is nearly the last that it does
+    verdict no "has not opened its sound card after 3 minutes"
+    shot stuck
+    return 1
+  }
   sleep 12
   press l      # plays the second deck, into which it loads what it was started with
   press ctrl+l # "Enable Live Broadcasting"
