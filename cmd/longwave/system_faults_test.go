@@ -48,7 +48,7 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{a: openCDN(t), b: openCDN(t)}
 	var err error
-	if r.control, err = r.a.Control(); err != nil {
+	if r.control, err = r.a.Control(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.n = systemtest.Start(t, systemtest.Options{Config: fmt.Sprintf(`

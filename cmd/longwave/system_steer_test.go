@@ -46,7 +46,7 @@ pathways:
 			t.Errorf("the multivariant playlist does not hold %q:\n%s", line, index.Body)
 		}
 	}
-	if err := a.Fail(cdn.Frozen); err != nil {
+	if err := a.Fail(t.Context(), cdn.Frozen); err != nil {
 		t.Fatal(err)
 	}
 	n.Await("a list without the frozen one", steered(`"cdn-b"`))
@@ -73,7 +73,7 @@ pathways:
 
 func openCDN(t *testing.T) *cdn.CDN {
 	t.Helper()
-	c, err := cdn.New()
+	c, err := cdn.New(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,13 +139,13 @@ func (b *bench) openFaultStage(ctx context.Context, row faultRow) (*faultStage, 
 	s := &faultStage{b: b, row: row}
 	lines := []string{"pathways:"}
 	for i, id := range []string{"cdn-a", "cdn-b"} {
-		c, err := cdn.New()
+		c, err := cdn.New(ctx)
 		if err != nil {
 			return s, err
 		}
 		s.cdns[i] = c
 		c.Mix(station, "news")
-		if s.control[i], err = c.Control(); err != nil {
+		if s.control[i], err = c.Control(ctx); err != nil {
 			return s, err
 		}
 		lines = append(lines, fmt.Sprintf("  - {id: %s, url: %q, node: %q}", id, c.URL(), s.nodeOf(i)))

@@ -61,7 +61,7 @@ type copied struct {
 }
 
 // New opens a CDN on a free port of this machine. It must be closed.
-func New() (*CDN, error) {
+func New(ctx context.Context) (*CDN, error) {
 	c := &CDN{changed: make(chan struct{}), lists: map[string]copied{}}
 	c.proxy = &httputil.ReverseProxy{
 		Rewrite: c.rewrite, ModifyResponse: c.copy, ErrorLog: log.New(io.Discard, "", 0),
@@ -72,7 +72,7 @@ func New() (*CDN, error) {
 			w.WriteHeader(http.StatusBadGateway)
 		},
 	}
-	return c, c.listen("127.0.0.1:0")
+	return c, c.listen(ctx, "127.0.0.1:0")
 }
 
 // URL is the address of the CDN.
@@ -105,7 +105,7 @@ func (c *CDN) Mix(asked, given string) {
 }
 
 // Fail changes how the CDN fails. Requests under way feel it too.
-func (c *CDN) Fail(f Fault) error {
+func (c *CDN) Fail(ctx context.Context, f Fault) error {
 	c.mu.Lock()
 	old := c.fault
 	c.fault = f
@@ -117,7 +117,7 @@ func (c *CDN) Fail(f Fault) error {
 	case f == Refused && old != Refused:
 		return server.Close()
 	case f != Refused && old == Refused:
-		return c.listen(c.addr)
+		return c.listen(ctx, c.addr)
 	}
 	return nil
 }
@@ -133,11 +133,11 @@ func (c *CDN) Close() error {
 }
 
 // listen opens the port; one that was just closed may need a moment.
-func (c *CDN) listen(addr string) error {
+func (c *CDN) listen(ctx context.Context, addr string) error {
 	var l net.Listener
 	var err error
 	for range 50 {
-		if l, err = new(net.ListenConfig).Listen(context.Background(), "tcp", addr); err == nil {
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", addr); err == nil {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -293,15 +293,15 @@ func (c *CDN) copy(resp *http.Response) error {
 
 // Control opens a second address that takes faults from a command line: GET /?fault=503.
 // It is closed with the CDN's end.
-func (c *CDN) Control() (string, error) {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+func (c *CDN) Control(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("CDN: %w", err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.control = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := c.Fail(Fault(r.URL.Query().Get("fault"))); err != nil {
+		if err := c.Fail(r.Context(), Fault(r.URL.Query().Get("fault"))); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	})}
