@@ -125,6 +125,19 @@ func (d *Desk) connected() int {
 	return n
 }
 
+// absence is how long a speaker may be gone and still be in the middle of a talk: their
+// line broke, or their page loads again.
+const absence = time.Minute
+
+// Here reports that a speaker is connected, or was a minute ago. The clock cuts nobody
+// off: a token that expires meanwhile goes on to open what it opened.
+func (d *Desk) Here(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.seats[id]
+	return s != nil && (s.lane != nil || !s.left.IsZero() && time.Since(s.left) < absence)
+}
+
 // sweep takes lanes off of which nothing is left to be heard, and reports that the
 // programme is over.
 func (d *Desk) sweep() bool {

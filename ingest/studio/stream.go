@@ -174,6 +174,10 @@ func (a *API) gone(s *stream) {
 	}
 }
 
+// expiredEvery is how often it is looked whether a speaker whose token has expired is
+// still here.
+const expiredEvery = 5 * time.Second
+
 // run tells what happens until the client has gone or must go, and returns why.
 func (s *stream) run(ctx context.Context) string {
 	var expired <-chan time.Time
@@ -196,6 +200,9 @@ func (s *stream) run(ctx context.Context) string {
 			case <-time.After(s.next(v)):
 			case <-expired:
 				why = byeExpired
+				if s.call.api.here(s.call.token) { // then not yet
+					why, expired = "", time.After(expiredEvery)
+				}
 			case <-ctx.Done():
 				return endGone
 			}

@@ -223,6 +223,43 @@ func TestBye(t *testing.T) {
 	})
 }
 
+// TestNobodyIsCutOff: a token that expires while its holder speaks is good until they go, and
+// for a minute more, in which a broken line is mended.
+func TestNobodyIsCutOff(t *testing.T) {
+	in(t, func(t *testing.T, r *room) {
+		soon := r.sign(token.Token{Role: token.Speaker, Name: "Otto", Expires: time.Now().Add(20 * time.Second)})
+		l := r.listen(soon, "")
+		seat, stop := r.seat(soon), r.speak(soon, 0.2)
+		time.Sleep(time.Minute)
+		if bye := l.named("bye"); len(bye) > 0 {
+			t.Errorf("expired while speaking: %v", bye)
+		}
+		mute := func() int {
+			return r.ask("PATCH", "/api/v1/stations/talk/speakers/"+seat, soon, `{"muted":true}`).status
+		}
+		if status := mute(); status != http.StatusOK {
+			t.Errorf("expired while speaking, and muting answers %d", status)
+		}
+		stop()
+		time.Sleep(30 * time.Second)
+		lane, err := r.open(soon)
+		if err != nil {
+			t.Fatalf("back after half a minute: %v", err)
+		}
+		lane.Close()
+		time.Sleep(90 * time.Second)
+		if why := l.bye(); why != "expired" {
+			t.Errorf("gone: %q", why)
+		}
+		if _, err := r.open(soon); !errors.Is(err, ingest.ErrForbidden) {
+			t.Errorf("gone for good, and the gate says %v", err)
+		}
+		if status := mute(); status != http.StatusForbidden {
+			t.Errorf("gone for good, and muting answers %d", status)
+		}
+	})
+}
+
 // TestForeignToken: a token that was made elsewhere is revoked while its owner is there.
 func TestForeignToken(t *testing.T) {
 	in(t, func(t *testing.T, r *room) {
