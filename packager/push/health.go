@@ -20,20 +20,44 @@ type health struct {
 const (
 	// away is the number of failures in a row after which a store counts as away.
 	away = 2
+	// probes is how many puts there may be at one time to a store that is away: one may
+	// hang, and the next one get through.
+	probes = 3
+	// patient is how much longer a put may take then: a store that is very slow would
+	// otherwise take nothing at all.
+	patient = 4
 	// silence is how long a store takes nothing until it counts as dead and not slow.
 	silence = 5 * time.Second
 )
 
-// wait returns how long nothing is to be sent: to a store that is away one put at a
-// time, with pauses.
+// wait returns how long nothing is to be sent: to a store that is away a put now and
+// then.
 func (h *health) wait(now time.Time, busy int) time.Duration {
 	switch {
 	case h.failures < away:
 		return 0
-	case busy > 0:
-		return time.Hour // until it is done
+	case busy >= probes:
+		return time.Hour // until one is done
 	}
 	return h.retryAt.Sub(now)
+}
+
+// start notes that something is sent.
+func (h *health) start(now time.Time) {
+	if h.failures >= away {
+		h.retryAt = now.Add(backOff(away + 2))
+	}
+}
+
+// timeout is how long a put may take.
+func (q *Queue) timeout(size int) time.Duration {
+	t := q.opt.Timeout + time.Duration(size)*time.Second/slowest
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.health.failures >= away && !q.opt.Local {
+		t *= patient
+	}
+	return t
 }
 
 // alive reports whether the store takes objects, and not only since just now, when it

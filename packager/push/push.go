@@ -19,7 +19,7 @@
 //   - With a journal an object is tried until the store has it or the journal no
 //     longer does; without one, until its time is over. Memory is bounded in either
 //     case: of what waits for long only the name is kept.
-//   - A store that is away is asked by one put at a time.
+//   - A store that is away is asked by a put now and then.
 //   - Every object that was sent is acknowledged once. [ErrSpooled] says that the
 //     store gets it, but too late for a live playlist.
 //
@@ -59,8 +59,8 @@ type Options struct {
 	Name    string // of the store, for log and metrics
 	Local   bool   // see [packager.Outlet]
 	Workers int    // puts at one time; default 8
-	// Timeout bounds one put: so long, and a second more for each 8 kB. Default 2 s,
-	// 10 s for a local store.
+	// Timeout bounds one put: so long, and a second more for each 8 kB; four times that
+	// while nothing gets through. Default 2 s, 10 s for a local store.
 	Timeout time.Duration
 	// Hedge is when a put of what never changes is sent a second time. Default 300 ms;
 	// negative: never. A local store is not hedged.
@@ -275,6 +275,7 @@ func (q *Queue) next() (*job, time.Duration) {
 	}
 	q.line.remove(j)
 	j.begun = now
+	q.health.start(now)
 	q.busy[j.object.Key] = j
 	return j, 0
 }

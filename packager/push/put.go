@@ -51,7 +51,7 @@ func (q *Queue) work(ctx context.Context, j *job) {
 func (q *Queue) carry(ctx context.Context, j *job) (read bool, err error) {
 	o := j.object
 	if j.gone {
-		ctx, cancel := context.WithTimeout(ctx, q.opt.Timeout)
+		ctx, cancel := context.WithTimeout(ctx, q.timeout(0))
 		defer cancel()
 		return true, q.opt.Delete(ctx, o.Key)
 	}
@@ -71,7 +71,7 @@ const slowest = 8_000
 // for both write the same bytes. What changes is never put twice: the slower one could
 // bring an old version back.
 func (q *Queue) put(ctx context.Context, o packager.Object, j *job) error {
-	ctx, cancel := context.WithTimeout(ctx, q.opt.Timeout+time.Duration(len(o.Data))*time.Second/slowest)
+	ctx, cancel := context.WithTimeout(ctx, q.timeout(len(o.Data)))
 	defer cancel()
 	if q.opt.Hedge < 0 || !o.Key.Immutable() || j.class() >= classLate {
 		return q.sink.Put(ctx, o)

@@ -46,7 +46,8 @@ func (j *journal) Read(_ context.Context, k packager.Key) ([]byte, error) {
 // A link is a store behind a line of so many byte/s that all puts share, one after the
 // other. Hung puts of a key never end.
 type link struct {
-	rate  float64 // byte/s; 0: no limit
+	rate  float64       // byte/s; 0: no limit
+	slow  time.Duration // before each answer
 	hang  func(k packager.Key, nth int) bool
 	mu    sync.Mutex
 	free  time.Time // of the line
@@ -73,6 +74,7 @@ func (l *link) Put(ctx context.Context, o packager.Object) error {
 		l.free = l.free.Add(time.Duration(float64(len(o.Data)+900) / l.rate * float64(time.Second)))
 		wait = time.Until(l.free)
 	}
+	wait += l.slow
 	l.mu.Unlock()
 	if down != nil {
 		return down
@@ -459,7 +461,7 @@ func TestCatchUp(t *testing.T) {
 	})
 }
 
-// TestAwayIsNotFlooded: a store that is away is asked now and then, by one put at a time.
+// TestAwayIsNotFlooded: a store that is away is asked now and then.
 func TestAwayIsNotFlooded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, j := newLink(0), &journal{}
@@ -473,6 +475,24 @@ func TestAwayIsNotFlooded(t *testing.T) {
 		}
 		if puts < 50 || puts > 120 { // once in about 2.5 s
 			t.Errorf("it was asked %d times in 192 s", puts)
+		}
+	})
+}
+
+// TestVerySlow: a store that takes longer for each put than a put may take gets what
+// there is all the same.
+func TestVerySlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, j := newLink(0), &journal{}
+		l.slow = 6 * time.Second
+		q, _ := run(t, l, push.Options{Journal: j})
+		for i := range int64(20) {
+			j.keep(segment(i))
+			q.Send(segment(i))
+		}
+		time.Sleep(5 * time.Minute)
+		if l.has() != 20 || q.Waiting() != 0 {
+			t.Errorf("%d arrived, %d wait", l.has(), q.Waiting())
 		}
 	})
 }
