@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"longwave/origin"
+	"longwave/origin/receive"
 	"longwave/origin/web"
 	"longwave/packager"
 )
@@ -71,6 +72,10 @@ func (n *face) listen(ctx context.Context, addr string, h http.Handler, flag str
 func (n *node) audience() (http.Handler, error) {
 	r := chi.NewRouter()
 	n.inputs.routes(r)
+	r.HandleFunc(receive.Prefix+"*", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", packager.CacheNever)
+		http.Error(w, "this node makes its stations itself: push to a longwave origin", http.StatusForbidden)
+	})
 	if err := n.studioRoutes(r); err != nil {
 		return nil, err
 	}

@@ -2,9 +2,12 @@ package relay_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -132,6 +135,58 @@ func TestStations(t *testing.T) {
 	s := push(t, relay.Options{Foreign: true, Stations: []string{"music"}}, time.Second)
 	if len(s.files) != 0 {
 		t.Errorf("%d files of a station that is not pushed", len(s.files))
+	}
+}
+
+// TestHTTP2: over TLS everything goes by HTTP/2, on few connections.
+func TestHTTP2(t *testing.T) {
+	s := &shelf{T: t, files: map[string][]byte{}}
+	var mu sync.Mutex
+	from := map[string]int{} // requests by connection
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		from[r.RemoteAddr+" "+r.Proto]++
+		mu.Unlock()
+		s.ServeHTTP(w, r)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	trust := x509.NewCertPool()
+	trust.AddCert(server.Certificate())
+	r := relay.New(relay.Options{
+		Name: "b", URL: server.URL, Foreign: true, Log: slog.New(slog.DiscardHandler),
+		Client: relay.NewClient(&tls.Config{RootCAs: trust}),
+	})
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = r.Run(ctx) }()
+	defer func() { end(); <-ended }()
+	relaytest.New(t, r, 1000)
+	there := func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, l := range relaytest.Ladder() {
+			if s.files["/talk/"+l.Name+"/live.m3u8"] == nil {
+				return false
+			}
+		}
+		return true
+	}
+	for begin := time.Now(); !there(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > time.Minute {
+			t.Fatal("the playlists are not there after a minute")
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(from) > len(relaytest.Ladder())+1 { // as many as begin at one time, and no more
+		t.Errorf("%d connections", len(from))
+	}
+	for at, n := range from {
+		if !strings.HasSuffix(at, "HTTP/2.0") {
+			t.Errorf("%d requests from %s", n, at)
+		}
 	}
 }
 
