@@ -81,34 +81,6 @@ func (k Key) ContentType() string {
 // Immutable reports whether the bytes under k never change.
 func (k Key) Immutable() bool { return k.Kind == Init || k.Kind == Segment || k.Kind == Part }
 
-// The Cache-Control values of the audience's side.
-const (
-	CacheMultivariant = "public, max-age=10, stale-while-revalidate=30, stale-if-error=3600"
-	CacheMedia        = "public, max-age=1, stale-if-error=4"
-	CacheBlocking     = "public, max-age=12" // a media playlist asked for with _HLS_msn
-	CacheForever      = "public, max-age=31536000, immutable"
-	CachePart         = "public, max-age=3600, immutable"
-	CacheState        = "public, max-age=5"
-	CacheNever        = "no-store" // errors
-)
-
-// CacheControl returns the Cache-Control header of the object.
-func (k Key) CacheControl() string {
-	switch k.Kind {
-	case Multivariant:
-		return CacheMultivariant
-	case Media:
-		return CacheMedia
-	case Part:
-		return CachePart
-	case Init, Segment:
-		return CacheForever
-	case State:
-		return CacheState
-	}
-	return CacheNever
-}
-
 // ParseKey is the inverse of [Key.String]: every key has one spelling, and a
 // string that is not one is refused with an error that wraps [ErrKey].
 func ParseKey(s string) (Key, error) {
