@@ -63,6 +63,8 @@ type visitor struct {
 	Transport  whiptest.Transport
 	ICE        []webrtc.ICEServer
 	Relayed    bool
+	// NoRED and NoNACK leave out what a browser has against loss.
+	NoRED, NoNACK bool
 
 	answers *bufio.Scanner
 	orders  io.WriteCloser
@@ -100,7 +102,7 @@ func visit(text string) error {
 	defer cancel()
 	began := time.Now()
 	s, err := whiptest.Dial(ctx, v.URL+"/whip/talk", v.Token, whiptest.Voice{Hz: v.Hz, Amp: 0.2}, whiptest.Options{
-		Network: true, Transport: v.Transport, ICEServers: v.ICE, Relayed: v.Relayed, RED: true, NACK: true,
+		Network: true, Transport: v.Transport, ICEServers: v.ICE, Relayed: v.Relayed, RED: !v.NoRED, NACK: !v.NoNACK,
 	})
 	if err != nil {
 		return err

@@ -62,6 +62,7 @@ func newPC(o Options) (*webrtc.PeerConnection, error) {
 	}
 	e := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard}}
 	e.SetDTLSRetransmissionInterval(50 * time.Millisecond) // as browsers do
+	e.SetRelayAcceptanceMinWait(0)                         // likewise; pion's own is 2 s
 	var types []webrtc.NetworkType
 	if o.Transport != TCP {
 		types = append(types, webrtc.NetworkTypeUDP4)
