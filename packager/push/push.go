@@ -255,7 +255,7 @@ func (q *Queue) next() (*job, time.Duration) {
 		return nil, q.look(time.Hour) // until one of them is done
 	}
 	j, wait := q.line.first(now, q.busy)
-	if j != nil && j.class() > classBasic && len(q.busy) >= max(width/2, 1) {
+	if j != nil && j.class() > classBasic && len(q.busy) >= q.share(width, behind) {
 		return nil, q.look(wait) // the rest is for what is never shed
 	}
 	if j == nil || j.class() >= classLate {
@@ -278,6 +278,16 @@ func (q *Queue) next() (*job, time.Duration) {
 	q.health.start(now)
 	q.busy[j.object.Key] = j
 	return j, 0
+}
+
+// share is how many of them may be under way when another one starts that is not of the
+// lowest renditions: few, so that these find the line free when it suddenly is slow;
+// more when puts are quick and there are just many.
+func (q *Queue) share(width int, behind bool) int {
+	if behind && q.load.less == 0 {
+		return max(width/2, 1)
+	}
+	return max(width/4, 1)
 }
 
 // width is how many puts there may be now. The caller holds q.mu.
