@@ -20,7 +20,8 @@ import (
 // goes before the file, the file before the default. It has more than 15 fields because
 // the file has as many sections.
 type Config struct {
-	// Node is the name of this node, where there are several. Default: none.
+	// Node is the name of this node, where there are several. It takes the place of
+	// {node} in every text of the configuration. Default: none.
 	Node string `yaml:"node"`
 	// Listen is the address of the one listener that serves the audience and
 	// takes speakers. Default ":8080", or the port of Public when we end TLS.
@@ -211,6 +212,9 @@ func explainYAML(err error) error {
 
 // check completes c and says what is wrong with it.
 func (c *Config) check() error {
+	if err := c.placeNode(); err != nil {
+		return err
+	}
 	if err := c.checkAddresses(); err != nil {
 		return err
 	}

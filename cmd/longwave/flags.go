@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 // common are the flags of commands that read the configuration.
 type common struct {
 	Config string `short:"c" type:"path" placeholder:"FILE" help:"Configuration file (YAML); without one everything has a default."`
+	Node   string `placeholder:"NAME" env:"LONGWAVE_NODE" help:"Name of this node, where twins share a configuration (or $LONGWAVE_NODE)."`
 	Data   string `placeholder:"DIR" help:"Folder of everything that is kept (default ./data)."`
 }
 
@@ -19,9 +21,7 @@ func (c common) load() (Config, error) {
 	if err != nil {
 		return cfg, usageError{err}
 	}
-	if c.Data != "" {
-		cfg.Data = c.Data
-	}
+	cfg.Data, cfg.Node = cmp.Or(c.Data, cfg.Data), cmp.Or(c.Node, cfg.Node)
 	return cfg, c.checked(&cfg)
 }
 

@@ -102,7 +102,7 @@ func (c *serveCmd) settings() (Config, error) {
 	for _, f := range []struct {
 		flag string
 		key  *string
-	}{{c.Listen, &cfg.Listen}, {c.Metrics, &cfg.Metrics}, {c.Public, &cfg.Public}, {c.Data, &cfg.Data}} {
+	}{{c.Listen, &cfg.Listen}, {c.Metrics, &cfg.Metrics}, {c.Public, &cfg.Public}, {c.Data, &cfg.Data}, {c.Node, &cfg.Node}} {
 		if f.flag != "" {
 			*f.key = f.flag
 		}

@@ -57,7 +57,7 @@ func TestVerifySees(t *testing.T) {
 	}
 }
 
-// analyse is systemd-analyze with these arguments.
+// analyse is systemd's tool of that name with these arguments.
 func analyse(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	return exec.CommandContext(t.Context(), "systemd-analyze", args...) //nolint:misspell // its name
