@@ -246,7 +246,9 @@ func TestNobodyIsCutOff(t *testing.T) {
 		if err != nil {
 			t.Fatalf("back after half a minute: %v", err)
 		}
-		lane.Close()
+		if err := lane.Close(); err != nil {
+			t.Error(err)
+		}
 		time.Sleep(90 * time.Second)
 		if why := l.bye(); why != "expired" {
 			t.Errorf("gone: %q", why)
