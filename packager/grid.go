@@ -23,10 +23,18 @@ func MSN(p pcm.Pos) int64 { return int64(p.Floor(SegmentSamples) / SegmentSample
 // SegmentPos returns the position of the first sample of a segment.
 func SegmentPos(msn int64) pcm.Pos { return pcm.Pos(msn) * SegmentSamples }
 
-// FirstPos returns where a packager that starts at now begins to listen: at the
-// next segment. Some of the segment under way may have been published before a
-// restart, and a key never changes its bytes.
-func FirstPos(now pcm.Pos) pcm.Pos { return now.Floor(SegmentSamples) + SegmentSamples }
+// Begin returns where a packager that starts at now begins: the first segment that it
+// makes, and the first frame of its source, before which the segment holds near-silence.
+// last is the newest segment that a run before this one began, of which parts may have
+// been published, and a key never changes its bytes; negative: not known. So a run begins
+// in the segment under way when that is a new one, and with the next one otherwise.
+func Begin(now pcm.Pos, last int64) (start, first pcm.Pos) {
+	if last >= 0 && MSN(now) > last {
+		return SegmentPos(MSN(now)), now.Ceil(pcm.FrameSamples)
+	}
+	start = SegmentPos(MSN(now) + 1)
+	return start, start
+}
 
 // A Profile trades delay against the number of requests.
 type Profile struct {

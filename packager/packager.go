@@ -19,8 +19,12 @@ type Options struct {
 	Station string
 	Profile Profile
 	Ladder  []Rung // default: DefaultLadder()
-	// Start is where the first frame of the source will be: [FirstPos] of now.
-	Start pcm.Pos
+	// Start is where the first segment begins, First the first frame of the source, in that
+	// segment; see [Begin]. First may be left out where it is Start.
+	Start, First pcm.Pos
+	// Begun is told of each segment before its first part is published, a part's length
+	// before as a rule. It must not block. Nil: nobody is told.
+	Begun func(msn int64)
 	// Live is the origin's window in this process. Its Put must not block.
 	Live Sink
 	// Outlets lead to the stores; there may be none.
@@ -54,6 +58,7 @@ type Packager struct {
 	closing []finished // whose segments wait for a local store to have them
 	slow    bool       // it did not have the last ones in time
 	ended   bool
+	begun   int64 // the newest segment that was announced
 
 	sheddable []int // of windows, in the order in which slow stores are spared them
 }
@@ -78,6 +83,15 @@ func New(opt Options) (*Packager, error) {
 	if err := errors.Join(CheckPathways(opt.Pathways), checkSteering(opt.Steering)); err != nil {
 		return nil, err
 	}
+	if opt.First == 0 {
+		opt.First = opt.Start
+	}
+	if opt.First < opt.Start || opt.First%pcm.FrameSamples != 0 {
+		return nil, fmt.Errorf("the source begins at %d, not in the segment at %d", opt.First, opt.Start)
+	}
+	if opt.Begun == nil {
+		opt.Begun = func(int64) {}
+	}
 	p := &Packager{opt: opt, metrics: newMetrics(opt.Registry, opt.Ladder), tape: newTape(opt.Start - SegmentSamples), rates: rates{}}
 	for _, rung := range opt.Ladder {
 		r, err := newRendition(opt.Station, rung, opt.Profile, opt.Start)
@@ -101,7 +115,7 @@ func (p *Packager) Run(ctx context.Context, src Source) error {
 	if err := p.resume(ctx); err != nil {
 		return fmt.Errorf("station %s: %w", p.opt.Station, err)
 	}
-	if err := p.hush(ctx, p.opt.Start); err != nil { // the first segment rolls in on near-silence
+	if err := p.hush(ctx, p.opt.First); err != nil { // the first segment rolls in on near-silence
 		return err
 	}
 	for {

@@ -17,6 +17,7 @@ const keepWait = 20 * time.Millisecond
 func (p *Packager) publish(ctx context.Context) {
 	p.closeSegments(ctx, p.overdue())
 	p.keepMarks()
+	p.announce()
 	p.sendSegments(ctx)
 	for _, f := range p.done {
 		p.listPart(ctx, f.window, f.chunk)
@@ -59,6 +60,16 @@ func (p *Packager) sendSegments(ctx context.Context) {
 			s.sendSegment(i, o)
 		}
 		p.closing = append(p.closing, f)
+	}
+}
+
+// announce tells of the segment that comes after one that is done.
+func (p *Packager) announce() {
+	for _, f := range p.done {
+		if next := f.chunk.msn + 1; f.chunk.segment != nil && next > p.begun {
+			p.begun = next
+			p.opt.Begun(next)
+		}
 	}
 }
 

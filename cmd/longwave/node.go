@@ -41,6 +41,7 @@ type station struct {
 	cfg       StationConfig
 	programme *ingest.Programme
 	packager  *packager.Packager
+	begun     *begun
 	show      *broadcast.Show
 	steerer   *steer.Steerer // nil: no pathways are configured
 }
@@ -86,7 +87,6 @@ func (n *node) openStations(ctx context.Context) error {
 		return err
 	}
 	n.clock = pcm.NewClock(time.Now())
-	start := packager.FirstPos(n.clock.Now())
 	var programmes []*ingest.Programme
 	for i, cfg := range n.cfg.Stations {
 		log := n.log.With("station", cfg.Name)
@@ -100,12 +100,19 @@ func (n *node) openStations(ctx context.Context) error {
 			return usageError{err}
 		}
 		s := &station{cfg: cfg}
+		if s.begun, err = openBegun(n.cfg.Data, cfg.Name, log); err != nil {
+			return err
+		}
+		start, first, err := s.begun.start(n.clock.Now())
+		if err != nil {
+			return err
+		}
 		s.programme = ingest.NewProgramme(ingest.ProgrammeOptions{
-			Station: cfg.Name, Clock: n.clock, Start: start, Hold: holds[i], Loudness: cfg.Loudness, Feeds: cfg.Feeds.options(),
+			Station: cfg.Name, Clock: n.clock, Start: first, Hold: holds[i], Loudness: cfg.Loudness, Feeds: cfg.Feeds.options(),
 			Log: log, Registry: reg,
 		})
 		s.packager, err = packager.New(packager.Options{
-			Station: cfg.Name, Profile: profile, Ladder: ladder, Start: start,
+			Station: cfg.Name, Profile: profile, Ladder: ladder, Start: start, First: first, Begun: s.begun.note,
 			Pathways: n.cfg.pathways(), Live: n.sink(), Outlets: n.storage.outlets(cfg.Name, log, n.registry), Past: n.storage,
 			Now: n.clock.Now, Log: log, Registry: reg,
 		})
@@ -183,6 +190,7 @@ func (n *node) start(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return n.watchClock(ctx) })
 	for _, s := range n.stations {
 		group.Go(func() error { return s.show.Run(ctx) })
+		group.Go(func() error { return s.begun.Run(ctx) })
 		if s.steerer != nil {
 			group.Go(func() error { return s.steerer.Run(ctx) })
 		}

@@ -35,7 +35,7 @@ func TestTwins(t *testing.T) {
 		t.Fatal(err)
 	}
 	const segments = 6
-	start := packager.FirstPos(pcm.At(time.Now()))
+	start, _ := packager.Begin(pcm.At(time.Now()), -1)
 	for _, profile := range []string{"fast", "low"} {
 		one := encodeElsewhere(t, encoding{sound, profile, start, segments}, "GOMAXPROCS=1")
 		two := encodeElsewhere(t, encoding{sound, profile, start + 2*packager.SegmentSamples, segments - 2})
