@@ -20,12 +20,13 @@ var examples = map[string][]string{
 	"examples/twins.yaml":     {"a", "b"},
 	"examples/origin.yaml":    {"a", "b"},
 	"container/longwave.yaml": {"a", "b"},
+	"container/second.yaml":   {"a", "b"},
 }
 
 func TestExamples(t *testing.T) {
 	dir := filepath.Join("..", "..", "infra")
 	found, err := filepath.Glob(filepath.Join(dir, "examples", "*"))
-	if err != nil || len(found) != len(examples)-1 {
+	if err != nil || len(found) != len(examples)-2 {
 		t.Errorf("%d files, %v: name all of them above", len(found), err)
 	}
 	for name, nodes := range examples {
@@ -144,8 +145,8 @@ func TestCommandLines(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(read("container/compose.yaml")), &compose); err != nil {
 		t.Fatal(err)
 	}
-	for _, node := range []string{"a", "b"} {
-		lines["compose.yaml "+node] = compose.Services[node].Command
+	for _, service := range []string{"a", "b", "second-a", "second-b"} {
+		lines["compose.yaml "+service] = compose.Services[service].Command
 	}
 	for name, args := range lines {
 		var c cli
