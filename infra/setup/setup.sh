@@ -33,6 +33,7 @@ test_packages=(
   wrk                  # load, for the benchmark
   iproute2 nftables    # networks of namespaces: NAT, firewalls, lost packets
   coturn               # a TURN server in such a network
+  varnish trafficserver # caches before a node, as a CDN's
   shellcheck           # reads the scripts
 )
 
@@ -84,7 +85,10 @@ services() {
   local p
   [ -d /run/systemd/system ] || return 0
   for p in "$@"; do
-    if [ "$p" = coturn ]; then echo coturn.service; fi
+    case $p in
+      coturn | trafficserver) echo "$p.service" ;;
+      varnish) echo varnish.service varnishncsa.service | tr ' ' '\n' ;;
+    esac
   done
 }
 

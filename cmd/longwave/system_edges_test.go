@@ -1,0 +1,264 @@
+package main_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"longwave/cmd/longwave/systemtest"
+	"longwave/cmd/longwave/systemtest/edges"
+	"longwave/packager"
+	"longwave/packager/hls"
+)
+
+// TestEdges: real caches before a node that only they may ask. Behind each the station is
+// by the rules, fifty listeners are one request, nothing of a query makes one object two,
+// an error is forgotten, and when the node is dead the same address has the plain playlists
+// of its store, until it is back.
+func TestEdges(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(testing.TB, edges.Place) *edges.Edge{"varnish": edges.Varnish} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEdgeTest(t, begin)
+			e.closed()
+			e.listen()
+			e.flat()
+			e.same()
+			e.forgets()
+			e.falls()
+		})
+	}
+}
+
+// An edgeTest is an edge with what is behind it.
+type edgeTest struct {
+	*testing.T
+	node *systemtest.Node
+	live string // a media playlist at the edge
+	path string // of a rendition
+	url  string // of the edge
+}
+
+func newEdgeTest(t *testing.T, begin func(testing.TB, edges.Place) *edges.Edge) *edgeTest {
+	t.Helper()
+	const secret = "the secret of the CDN"
+	file := filepath.Join(t.TempDir(), "shield")
+	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	node := systemtest.Start(t, systemtest.Options{Config: small + "shield: {secret_file: " + file + "}\n"})
+	second := httptest.NewServer(asBucket(http.Dir(node.Store())))
+	t.Cleanup(second.Close)
+	awaitReady(node)
+	edge := begin(t, edges.Place{Origin: node.URL, Second: second.URL, Secret: secret})
+	const path = "/talk/aac-48/"
+	return &edgeTest{T: t, node: node, url: edge.URL, path: path, live: edge.URL + path + "live.m3u8"}
+}
+
+// asBucket gives out a store as a bucket does: with the headers that were put.
+func asBucket(dir http.Dir) http.Handler {
+	files := http.FileServer(dir)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if k, err := packager.ParseKey(r.URL.Path[1:]); err == nil {
+			if f, err := dir.Open(r.URL.Path); err == nil {
+				_ = f.Close()
+				w.Header().Set("Content-Type", k.ContentType())
+				w.Header().Set("Cache-Control", k.CacheControl())
+			}
+		}
+		files.ServeHTTP(w, r)
+	})
+}
+
+// get asks the edge.
+func (e *edgeTest) get(url string) systemtest.Reply {
+	e.Helper()
+	r, err := systemtest.Fetch(e.Context(), url)
+	if err != nil {
+		e.Fatal(err)
+	}
+	return r
+}
+
+// playlist asks the edge for a playlist.
+func (e *edgeTest) playlist(url string) *hls.Media {
+	e.Helper()
+	r := e.get(url)
+	if r.Status != http.StatusOK {
+		e.Fatalf("%s: status %d", url, r.Status)
+	}
+	return parseMedia(e.T, r.Body)
+}
+
+// asked returns how many requests of a kind the node has had, whatever it answered.
+func (e *edgeTest) asked(kind string) int {
+	e.Helper()
+	return int(e.node.Figures().Sum("longwave_origin_requests_total", `kind="`+kind+`"`))
+}
+
+// within polls until done is true; e.node need not run.
+func (e *edgeTest) within(d time.Duration, what string, done func() bool) {
+	e.Helper()
+	for end := time.Now().Add(d); !done(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			e.Fatalf("%s: not in %v", what, d)
+		}
+	}
+}
+
+// closed: who does not come by the edge is refused, and the edge gives out what is for
+// the audience alone.
+func (e *edgeTest) closed() {
+	e.Helper()
+	for _, c := range []struct {
+		method, url string
+		status      int
+	}{
+		{http.MethodGet, e.node.URL + e.path + "live.m3u8", http.StatusForbidden},
+		{http.MethodGet, e.live, http.StatusOK},
+		{http.MethodHead, e.live, http.StatusOK},
+		{http.MethodGet, e.url + "/talk/", http.StatusOK},
+		{http.MethodGet, e.url + "/api/v1/stations/talk", http.StatusNotFound},
+		{http.MethodGet, e.url + "/studio/talk", http.StatusNotFound},
+		{http.MethodPost, e.live, http.StatusMethodNotAllowed},
+		{http.MethodDelete, e.live, http.StatusMethodNotAllowed},
+	} {
+		req, err := http.NewRequestWithContext(e.Context(), c.method, c.url, nil)
+		if err != nil {
+			e.Fatal(err)
+		}
+		req.Header.Set("Cookie", "a=b")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			e.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		refused := c.status == http.StatusMethodNotAllowed && resp.StatusCode == http.StatusForbidden // Traffic Server's word
+		if resp.StatusCode != c.status && !refused {
+			e.Errorf("%s %s: status %d, want %d", c.method, c.url, resp.StatusCode, c.status)
+		}
+		if resp.StatusCode == http.StatusOK && resp.Header.Get("Access-Control-Allow-Origin") != "*" {
+			e.Errorf("%s %s: no CORS", c.method, c.url)
+		}
+	}
+}
+
+// listen: a strict listener finds nothing that breaks a MUST.
+func (e *edgeTest) listen() {
+	e.Helper()
+	code, stdout, stderr := listening(e.T, e.url+"/talk/index.m3u8", "--for", "6s", "--slack", "1m", "--quiet")
+	if code != 0 {
+		e.Errorf("longwave listen: exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// flat: fifty listeners that reload a playlist are one to the node, whatever they add to
+// their requests and in which order.
+func (e *edgeTest) flat() {
+	e.Helper()
+	const listeners, rounds = 50, 6
+	e.node.Await("what the last listener waited for", func() bool { return e.node.Figures().Sum("longwave_origin_waiting_requests") == 0 })
+	before := e.asked("blocking")
+	at := e.playlist(e.live).Next()
+	for range rounds {
+		bodies := make([][]byte, listeners)
+		var all sync.WaitGroup
+		for i := range listeners {
+			url := fmt.Sprintf("%s?_HLS_msn=%d&_HLS_part=%d&x=%d", e.live, at.MSN, at.Part, i)
+			if i%2 == 1 {
+				url = fmt.Sprintf("%s?utm=%d&_HLS_part=%d&_HLS_msn=%d", e.live, i, at.Part, at.MSN)
+			}
+			all.Go(func() {
+				r, err := systemtest.Fetch(e.Context(), url)
+				if err != nil || r.Status != http.StatusOK {
+					e.Errorf("%s: %v, status %d", url, err, r.Status)
+				}
+				bodies[i] = r.Body
+			})
+		}
+		all.Wait()
+		for _, b := range bodies {
+			if !bytes.Equal(b, bodies[0]) {
+				e.Fatalf("two listeners have two playlists for one request:\n%s\n%s", bodies[0], b)
+			}
+		}
+		m := parseMedia(e.T, bodies[0])
+		if !m.Contains(at) {
+			e.Fatalf("the playlist does not have what was asked for, %v:\n%s", at, bodies[0])
+		}
+		at = m.Next()
+	}
+	if asked := e.asked("blocking") - before; asked < 1 || asked > rounds {
+		e.Errorf("%d listeners in %d reloads: the node was asked %d times", listeners, rounds, asked)
+	}
+}
+
+// same: no query makes a segment another object.
+func (e *edgeTest) same() {
+	e.Helper()
+	before := e.asked("segment")
+	m := e.playlist(e.live)
+	uri := m.Segments[len(m.Segments)-2].URI
+	for i := range 20 {
+		if r := e.get(fmt.Sprintf("%s%s%s?_HLS_msn=%d&x=%d", e.url, e.path, uri, i, i)); r.Status != http.StatusOK {
+			e.Errorf("segment: status %d", r.Status)
+		}
+	}
+	if asked := e.asked("segment") - before; asked > 1 {
+		e.Errorf("20 queries of one segment: the node was asked %d times", asked)
+	}
+}
+
+// forgets: a part that was asked for too early is there when it is there.
+func (e *edgeTest) forgets() {
+	e.Helper()
+	const most = 5 * time.Second // the usual time for which errors are kept is 10 s and more
+	next := e.playlist(e.live).Next()
+	part := packager.Key{Station: "talk", Rendition: "aac-48", Kind: packager.Part, MSN: next.MSN + 1, Part: 3}
+	if r := e.get(e.url + "/" + part.String()); r.Status != http.StatusNotFound {
+		e.Errorf("a part to come: status %d, want 404", r.Status)
+	}
+	e.playlist(fmt.Sprintf("%s?_HLS_msn=%d", e.live, next.MSN))
+	e.playlist(fmt.Sprintf("%s?_HLS_msn=%d&_HLS_part=%d", e.live, part.MSN, part.Part))
+	e.within(most, "the part that was not there", func() bool {
+		return e.get(e.url+"/"+part.String()).Status == http.StatusOK
+	})
+}
+
+// falls: the node dies and comes back, under one address.
+func (e *edgeTest) falls() {
+	e.Helper()
+	const most = 30 * time.Second
+	at := e.playlist(e.live).Next()
+	blocked := fmt.Sprintf("%s?_HLS_msn=%d&_HLS_part=%d", e.live, at.MSN+1, at.Part)
+	e.node.Kill()
+	for _, url := range []string{e.live, blocked} {
+		e.within(most, "the plain playlist of the store: "+url, func() bool {
+			r := e.get(url)
+			if r.Status >= http.StatusInternalServerError {
+				e.Logf("%s: status %d", url, r.Status)
+			}
+			return r.Status == http.StatusOK && !parseMedia(e.T, r.Body).Control.CanBlockReload
+		})
+	}
+	m := e.playlist(e.live)
+	if r := e.get(e.url + e.path + m.Segments[0].URI); r.Status != http.StatusOK {
+		e.Errorf("a segment of the store: status %d", r.Status)
+	}
+	e.node.Start()
+	e.within(most, "low latency again", func() bool {
+		r := e.get(e.live)
+		return r.Status == http.StatusOK && parseMedia(e.T, r.Body).Control.CanBlockReload
+	})
+	at = e.playlist(e.live).Next()
+	if m := e.playlist(fmt.Sprintf("%s?_HLS_msn=%d&_HLS_part=%d", e.live, at.MSN, at.Part)); !m.Contains(at) {
+		e.Errorf("blocked reload after the restart: %v is not there", at)
+	}
+}

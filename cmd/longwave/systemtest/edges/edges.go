@@ -1,0 +1,110 @@
+// Package edges runs real caches, with the configuration that infra/edge writes, each in
+// folders of its own and on a free port.
+//
+// This package does not judge what they do.
+package edges
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"longwave/cmd/longwave/systemtest"
+)
+
+// patience bounds the start of an edge.
+const patience = 60 * time.Second
+
+// A Place is what an edge stands before.
+type Place struct {
+	Origin string // http://host:port
+	Second string // the same of plain playlists; empty: nothing
+	Secret string // shown to the origin; empty: none
+}
+
+// An Edge is a cache that runs until the test ends.
+type Edge struct {
+	URL string // http://127.0.0.1:port
+	log bytes.Buffer
+}
+
+// Varnish starts varnishd.
+func Varnish(t testing.TB, p Place) *Edge {
+	t.Helper()
+	addr, dir := write(t, p)
+	return start(t, addr, exec.Command("varnishd", "-F", "-j", "none", "-n", filepath.Join(dir, "work"), "-a", addr,
+		"-f", filepath.Join(dir, "varnish", "default.vcl"), "-s", "malloc,64m", "-T", "none",
+		"-p", "thread_pool_min=20", "-p", "vsl_space=1m"))
+}
+
+// write writes the configuration of all edges, for a free address.
+func write(t testing.TB, p Place) (addr, dir string) {
+	t.Helper()
+	addr, err := systemtest.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	cache := filepath.Join(dir, "cache")
+	for _, d := range []string{cache, filepath.Join(dir, "run"), filepath.Join(dir, "log")} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(secret, []byte(p.Secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "run", "longwave/infra/edge", "-listen", port,
+		"-origin", strings.TrimPrefix(p.Origin, "http://"), "-second", strings.TrimPrefix(p.Second, "http://"),
+		"-secret-file", secret, "-cache", cache, "-out", dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("infra/edge: %v\n%s", err, out)
+	}
+	return addr, dir
+}
+
+// start runs an edge in the foreground and waits until it answers.
+func start(t testing.TB, addr string, cmd *exec.Cmd) *Edge {
+	t.Helper()
+	e := &Edge{URL: "http://" + addr}
+	cmd.Stdout, cmd.Stderr = &e.log, &e.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("set-up installs it: %v", err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its own group: its children, too
+		<-ended
+		if t.Failed() {
+			t.Logf("what %s said:\n%s", filepath.Base(cmd.Path), e.log.String())
+		}
+	})
+	for end := time.Now().Add(patience); ; {
+		if r, err := http.Get(e.URL + "/healthz"); err == nil {
+			_ = r.Body.Close()
+			return e
+		}
+		select {
+		case <-ended:
+			t.Fatalf("%s has ended", cmd.Path)
+		case <-time.After(50 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s does not answer", cmd.Path)
+		}
+	}
+}
