@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"longwave/packager"
 )
@@ -31,7 +30,6 @@ type shelf struct {
 type foreignFile struct {
 	*file
 	playlist bool
-	at       time.Time // when a playlist came
 }
 
 // PutForeign makes a file visible, in the place of one with the same path.
@@ -41,7 +39,7 @@ func (l *Live) PutForeign(f Foreign) {
 			data: f.Data, contentType: []string{f.ContentType}, cacheControl: []string{CacheForeign},
 			length: []string{strconv.Itoa(len(f.Data))},
 		},
-		at: time.Now(), playlist: f.Playlist,
+		playlist: f.Playlist,
 	}
 	if f.Playlist {
 		made.cacheControl = []string{packager.CacheMedia}
@@ -78,6 +76,16 @@ func (l *Live) Foreign(path string) ([]byte, bool) {
 }
 
 func (l *Live) foreignFile(path string) *foreignFile { return (*l.foreign.files.Load())[path] }
+
+// foreignPlaylists reports whether a station has playlists of a foreign encoder.
+func (l *Live) foreignPlaylists(station string) bool {
+	for path, f := range *l.foreign.files.Load() {
+		if f.playlist && strings.HasPrefix(path, station+"/") {
+			return true
+		}
+	}
+	return false
+}
 
 // foreignSize is how many bytes the foreign files of a station have.
 func (l *Live) foreignSize(station string) int64 {

@@ -87,7 +87,8 @@ func (l *Live) line(name string) *line { return (*l.lines.Load())[name] }
 func (l *Live) list(key string) *file { return (*l.lists.Load())[key] }
 
 // Age returns how long ago the live edge of a station last moved: that of its
-// rendition which is furthest behind. It is false until all of them have moved.
+// rendition which is furthest behind. It is false until all of them have moved. Of a
+// foreign encoder it is 0 while there are playlists: who took them drops old ones.
 func (l *Live) Age(station string) (time.Duration, bool) {
 	var oldest time.Duration
 	found := false
@@ -102,5 +103,5 @@ func (l *Live) Age(station string) (time.Duration, bool) {
 		found = true
 		oldest = max(oldest, time.Since(s.at))
 	}
-	return oldest, found
+	return oldest, found || l.foreignPlaylists(station)
 }

@@ -2,11 +2,13 @@ package main_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -81,8 +83,28 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
-// status asks for a path, with header's name and value in turn.
+// status asks for a URL, with header's name and value in turn, and returns the status
+// and Cache-Control; 0 when nobody answers.
 func status(t *testing.T, url string, header ...string) (int, string) {
+	t.Helper()
+	r, err := reach(t, url, header)
+	if err != nil {
+		return 0, ""
+	}
+	return r.Status, r.Header.Get("Cache-Control")
+}
+
+// bodyOf is the same, and returns the body.
+func bodyOf(t *testing.T, url string, header ...string) (int, string) {
+	t.Helper()
+	r, err := reach(t, url, header)
+	if err != nil {
+		return 0, ""
+	}
+	return r.Status, string(r.Body)
+}
+
+func reach(t *testing.T, url string, header []string) (systemtest.Reply, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -93,10 +115,11 @@ func status(t *testing.T, url string, header ...string) (int, string) {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, ""
+		return systemtest.Reply{}, err
 	}
 	defer resp.Body.Close()
-	return resp.StatusCode, resp.Header.Get("Cache-Control")
+	body, err := io.ReadAll(resp.Body)
+	return systemtest.Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}, err
 }
 
 // TestOriginCutOff: an origin behind a shield answers the CDN alone, and is pushed to
@@ -124,6 +147,22 @@ func TestOriginCutOff(t *testing.T) {
 	if s, _ := status(t, edge.Ops+"/healthz"); s != http.StatusOK {
 		t.Errorf("health on the operator's port: status %d", s)
 	}
+	// SIGTERM: load balancers are told at once, listeners are served for a while, and not
+	// told that it is the end.
+	edge.Await("readyz", func() bool { s, _ := status(t, edge.Ops+"/readyz"); return s == http.StatusOK })
+	edge.Signal(syscall.SIGTERM)
+	edge.Await("readyz to say so", func() bool { s, _ := status(t, edge.Ops+"/readyz"); return s == http.StatusServiceUnavailable })
+	if s, body := bodyOf(t, live, cdn...); s != http.StatusOK || strings.Contains(body, "ENDLIST") {
+		t.Errorf("while it ends: status %d\n%s", s, body)
+	}
+	if code := edge.Wait(); code != 0 {
+		t.Errorf("exit code %d after SIGTERM", code)
+	}
+	edge.Start()
+	for _, url := range []string{live, edge.URL + "/talk/index.m3u8"} {
+		edge.Await(url, func() bool { s, _ := status(t, url, cdn...); return s == http.StatusOK })
+	}
+
 	node.Kill()
 	edge.Await("the playlist to go", func() bool {
 		s, _ := status(t, live, cdn...)
@@ -186,6 +225,9 @@ func TestOriginForeign(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 		edge.Await("a playlist of "+name, func() bool { s, _ := status(t, edge.URL+"/talk/"+name+"/live.m3u8"); return s == http.StatusOK })
+	}
+	if s, _ := status(t, edge.URL+"/readyz"); s != http.StatusOK {
+		t.Errorf("readyz while ffmpeg pushes: status %d", s)
 	}
 	for _, path := range []string{"ts/live.m3u8", "fmp4/live.m3u8", "index.m3u8"} {
 		out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-nostdin", "-i", edge.URL+"/talk/"+path,
