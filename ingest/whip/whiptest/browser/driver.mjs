@@ -191,12 +191,13 @@ function levels({ step, bins }, hz) {
   return hz.map((f) => Math.round(Math.max(...bins.slice(Math.round(f / step) - 2, Math.round(f / step) + 3))));
 }
 
-// loudest looks for a second, because a machine that is busy leaves gaps, and returns
-// the levels of the moment that had most.
+// loudest looks for a second and returns the levels of the moment that had most. A busy
+// machine leaves gaps: as long as nothing at all is heard it looks on, for 20 s.
 async function loudest(page, hz) {
   const sum = (a) => a.reduce((x, y) => x + 10 ** (y / 20), 0);
+  const silent = 1e-3; // -60 dB
   let best = [];
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < 10 || (i < 200 && sum(best) < silent); i++) {
     const now = levels(await page.evaluate(() => spectrum()), hz);
     if (best.length === 0 || sum(now) > sum(best)) best = now;
     await sleep(100);
