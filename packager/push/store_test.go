@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -124,6 +125,37 @@ func (l *link) has() int {
 		}
 	}
 	return n
+}
+
+// when returns when an object arrived; zero: it did not.
+func (l *link) when(k packager.Key) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.at[k]
+}
+
+// tried returns how often an object was put, puts how often any.
+func (l *link) tried(k packager.Key) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tries[k]
+}
+
+func (l *link) puts() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := 0
+	for _, n := range l.tries {
+		all += n
+	}
+	return all
+}
+
+// arrived returns what arrived, in that order.
+func (l *link) arrived() []packager.Key {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.order)
 }
 
 // run runs q in the bubble and takes in what it acknowledges.
@@ -260,14 +292,14 @@ func TestHedge(t *testing.T) {
 		q.Send(segment(1))
 		q.Send(playlist(1))
 		time.Sleep(400 * time.Millisecond)
-		if at := l.at[segment(1).Key].Sub(began); at < 300*time.Millisecond || at > 350*time.Millisecond {
+		if at := l.when(segment(1).Key).Sub(began); at < 300*time.Millisecond || at > 350*time.Millisecond {
 			t.Errorf("the segment arrived after %v", at)
 		}
-		if n := l.tries[playlist(1).Key]; n != 1 {
+		if n := l.tried(playlist(1).Key); n != 1 {
 			t.Errorf("the playlist was put %d times", n)
 		}
 		time.Sleep(10 * time.Second)
-		if n := l.tries[segment(1).Key]; n != 2 || q.Waiting() != 0 || l.kept[playlist(1).Key] == nil {
+		if n := l.tried(segment(1).Key); n != 2 || q.Waiting() != 0 || l.when(playlist(1).Key).IsZero() {
 			t.Errorf("the segment was put %d times, %d objects wait", n, q.Waiting())
 		}
 	})
@@ -283,10 +315,7 @@ func TestHedgesAreFew(t *testing.T) {
 			q.Send(segment(i))
 			time.Sleep(time.Second)
 		}
-		puts := 0
-		for _, n := range l.tries {
-			puts += n
-		}
+		puts := l.puts()
 		if puts < 106 || puts > 120 {
 			t.Errorf("100 objects were put %d times", puts)
 		}
@@ -322,7 +351,7 @@ func TestOutage(t *testing.T) {
 				back := s.msn
 				s.segments(6)
 				for _, r := range rungs {
-					if at, ok := l.at[s.key(r.name, back+4)]; !ok {
+					if at := l.when(s.key(r.name, back+4)); at.IsZero() {
 						t.Errorf("10 s after the store was back segment 5 of %s was not there: %v", r.name, at)
 					}
 				}
@@ -352,7 +381,7 @@ func (s *studio) inTime(t *testing.T, l *link, from, to int64) {
 	for msn := from; msn < to; msn++ {
 		sent := end.Add(-time.Duration(s.msn-msn) * step)
 		for _, r := range rungs {
-			if took := l.at[s.key(r.name, msn)].Sub(sent); took > 2*step {
+			if took := l.when(s.key(r.name, msn)).Sub(sent); took > 2*step {
 				t.Fatalf("segment %d of %s took %v while the backlog was sent", msn, r.name, took)
 			}
 		}
@@ -399,7 +428,7 @@ func TestOverload(t *testing.T) {
 				for msn := from; msn < last; msn++ {
 					sent := end.Add(-time.Duration(last-msn) * step)
 					for _, r := range []string{"opus-24", "aac-48"} {
-						took := l.at[s.key(r, msn)].Sub(sent)
+						took := l.when(s.key(r, msn)).Sub(sent)
 						worst = max(worst, took)
 						if took > 2*step {
 							t.Errorf("segment %d of %s took %v", msn-from, r, took)
@@ -476,10 +505,7 @@ func TestAwayIsNotFlooded(t *testing.T) {
 		s := &studio{q: q, journal: j}
 		l.set(errDown)
 		s.segments(100)
-		puts := 0
-		for _, n := range l.tries {
-			puts += n
-		}
+		puts := l.puts()
 		if puts < 50 || puts > 120 { // once in about 2.5 s
 			t.Errorf("it was asked %d times in 192 s", puts)
 		}
@@ -581,7 +607,7 @@ func TestOrder(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		var got []int64
-		for _, k := range l.order {
+		for _, k := range l.arrived() {
 			got = append(got, k.MSN)
 		}
 		if fmt.Sprint(got) != "[1 0 4 6 5 2 3]" {
