@@ -65,14 +65,17 @@ export function shouldJump(s: Sample, silentMs: number): boolean {
   return silentMs > 300 ? late > Math.max(0.4, 2 * s.part) : late > Math.max(6, 2 * s.target);
 }
 
+/** So long an outage is taken for a program that starts again: it is bridged where it is. */
+export const BRIEF_MS = 3000;
+
 /**
  * The wait before the next attempt, in milliseconds: a share of how long the
- * silence has lasted, so that a short outage ends soon and a long one costs
+ * outage has lasted, so that a short one ends soon and a long one costs
  * little, spread by chance so that listeners do not come back all at once.
  * random is in [0, 1).
  */
-export function retryDelayMs(silentMs: number, random: number): number {
-  const wait = Math.min(8000, Math.max(250, silentMs / 2));
+export function retryDelayMs(brokenMs: number, random: number): number {
+  const wait = Math.min(8000, Math.max(250, brokenMs / 2));
   return wait * (0.7 + 0.6 * random);
 }
 

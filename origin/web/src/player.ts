@@ -1,7 +1,7 @@
 // Keeps sound coming once the listener asked for it, whatever happens to the
 // line: it starts sessions, watches whether sound advances, holds the distance
 // to the live edge, and starts again by itself after any outage.
-import { attemptMs, rate, retryDelayMs, shouldJump } from './controller';
+import { attemptMs, BRIEF_MS, rate, retryDelayMs, shouldJump } from './controller';
 import type { Attempt, Failure, Session, Status } from './session';
 import { initial, phase, reduce, type Event, type State } from './states';
 
@@ -48,6 +48,7 @@ export class Player {
   private failures = 0;
   private failedHosts = 0; // in a row, in this outage
   private retryAt: number | null = null; // set once it has failed
+  private mendable = true; // the session may load on: it only could not load
   private brokenAt: number | null = null; // of the outage, over its attempts
   private lastEdge: number | null = null;
 
@@ -132,6 +133,7 @@ export class Player {
     const sources = hosts[this.host % hosts.length] ?? [];
     const source = sources[this.source % sources.length] ?? '';
     this.retryAt = null;
+    this.mendable = true;
     this.begunAt = this.now();
     const mine = (deed: () => void) => () => {
       if (this.session === null || this.session === session) deed();
@@ -180,10 +182,16 @@ export class Player {
 
   private failed(why: Failure): void {
     if (this.retryAt !== null) return; // known already
+    this.mendable = why !== 'media';
     if (why === 'absent' && this.state.station !== 'present') this.source++;
     if (why === 'absent') this.dispatch({ type: 'station', station: 'absent' });
-    if (why === 'network') this.nextHost();
+    if (why === 'network' && !this.brief()) this.nextHost();
     this.plan();
+  }
+
+  /** A sound that was heard is missing since a moment ago: its host may only start again. */
+  private brief(): boolean {
+    return this.state.heard && this.now() - (this.brokenAt ?? this.now()) < BRIEF_MS;
   }
 
   // Another host may answer: once round at once, then as every attempt waits. A browser that
@@ -205,7 +213,8 @@ export class Player {
   private plan(): void {
     const now = this.now();
     this.brokenAt ??= now;
-    this.retryAt ??= now + retryDelayMs(now - this.brokenAt, this.random());
+    const lasted = this.mendable && this.brief() ? 0 : now - this.brokenAt;
+    this.retryAt ??= now + retryDelayMs(lasted, this.random());
   }
 
   /** Looks at what is heard and does what is due. */
@@ -248,7 +257,7 @@ export class Player {
     if (!this.engine) return;
     if (this.retryAt !== null) {
       if (now < this.retryAt) return;
-      if (silentMs < SILENCE_MS && status && status.buffer > 0.1) {
+      if (status && this.mendable && this.brief()) {
         this.retryAt = null;
         this.session?.retry();
         return;
