@@ -34,6 +34,7 @@ test_packages=(
   iproute2 nftables    # networks of namespaces: NAT, firewalls, lost packets
   coturn               # a TURN server in such a network
   varnish trafficserver # caches before a node, as a CDN's
+  systemd              # systemd-analyze reads the units
   shellcheck           # reads the scripts
 )
 
