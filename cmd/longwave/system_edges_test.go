@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,8 +224,8 @@ func (e *edgeTest) forgets() {
 	const most = 5 * time.Second // the usual time for which errors are kept is 10 s and more
 	next := e.playlist(e.live).Next()
 	part := packager.Key{Station: "talk", Rendition: "aac-48", Kind: packager.Part, MSN: next.MSN + 2}
-	if r := e.get(e.url + "/" + part.String()); r.Status != http.StatusNotFound {
-		e.Errorf("a part to come: status %d, want 404", r.Status)
+	if r := e.get(e.url + "/" + part.String()); r.Status != http.StatusNotFound || r.Header.Get("Cache-Control") != "no-store" {
+		e.Errorf("a part to come: status %d, Cache-Control %q, want 404 and no-store", r.Status, r.Header["Cache-Control"])
 	}
 	for msn := next.MSN; msn < part.MSN; msn++ {
 		e.playlist(fmt.Sprintf("%s?_HLS_msn=%d", e.live, msn))
@@ -243,13 +244,17 @@ func (e *edgeTest) falls() {
 	blocked := fmt.Sprintf("%s?_HLS_msn=%d&_HLS_part=%d", e.live, at.MSN+1, at.Part)
 	e.node.Kill()
 	for _, url := range []string{e.live, blocked} {
+		failed := 0
 		e.within(most, "the plain playlist of the store: "+url, func() bool {
 			r := e.get(url)
 			if r.Status >= http.StatusInternalServerError {
-				e.Logf("%s: status %d", url, r.Status)
+				failed++
 			}
 			return r.Status == http.StatusOK && !parseMedia(e.T, r.Body).Control.CanBlockReload
 		})
+		if failed > 0 {
+			e.Errorf("%s: %d answers were errors", url, failed)
+		}
 	}
 	m := e.playlist(e.live)
 	if r := e.get(e.url + e.path + m.Segments[0].URI); r.Status != http.StatusOK {
@@ -263,5 +268,49 @@ func (e *edgeTest) falls() {
 	at = e.playlist(e.live).Next()
 	if m := e.playlist(fmt.Sprintf("%s?_HLS_msn=%d&_HLS_part=%d", e.live, at.MSN, at.Part)); !m.Contains(at) {
 		e.Errorf("blocked reload after the restart: %v is not there", at)
+	}
+}
+
+// TestEdgePlain: nginx before a store. A strict listener finds nothing wrong, and fifty
+// listeners with queries of their own are one request for a segment.
+func TestEdgePlain(t *testing.T) {
+	t.Parallel()
+	node := systemtest.Start(t, systemtest.Options{Config: small})
+	awaitReady(node)
+	var segments atomic.Int64
+	bucket := asBucket(http.Dir(node.Store()))
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if k, err := packager.ParseKey(r.URL.Path[1:]); err == nil && k.Kind == packager.Segment {
+			segments.Add(1)
+		}
+		bucket.ServeHTTP(w, r)
+	}))
+	t.Cleanup(store.Close)
+	edge := edges.Nginx(t, edges.Place{Origin: node.URL, Second: store.URL})
+	e := &edgeTest{T: t, node: node, url: edge.URL, path: "/talk/aac-48/", live: edge.URL + "/talk/aac-48/live.m3u8"}
+	m := e.playlist(e.live + "?_HLS_msn=1")
+	if m.Control.CanBlockReload {
+		t.Error("the playlist is not plain")
+	}
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() {
+			url := fmt.Sprintf("%s%s%s?x=%d", e.url, e.path, m.Segments[0].URI, i)
+			if r, err := systemtest.Fetch(t.Context(), url); err != nil || r.Status != http.StatusOK {
+				t.Errorf("%s: %v, status %d", url, err, r.Status)
+			}
+		})
+	}
+	all.Wait()
+	if n := segments.Load(); n != 1 {
+		t.Errorf("50 listeners of one segment: the store was asked %d times", n)
+	}
+	e.listen()
+	for path, want := range map[string]int{"/talk/aac-48/1.m4s": http.StatusNotFound, "/api/v1/x": http.StatusNotFound} {
+		if r := e.get(e.url + path); r.Status != want {
+			t.Errorf("%s: status %d, want %d", path, r.Status, want)
+		} else if path != "/api/v1/x" && r.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: Cache-Control %q", path, r.Header["Cache-Control"])
+		}
 	}
 }

@@ -145,6 +145,9 @@ sub vcl_deliver {
   if (resp.status >= 500 && req.restarts == 0) {
     return (restart);
   }
+  if (resp.status >= 400) {
+    set resp.http.Cache-Control = "no-store"; # a bucket does not say it
+  }
   unset resp.http.X-Varnish;
   unset resp.http.Via;
   set resp.http.Access-Control-Allow-Origin = "*";

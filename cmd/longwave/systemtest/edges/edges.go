@@ -6,10 +6,12 @@ package edges
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -53,6 +55,23 @@ func TrafficServer(t testing.TB, p Place) *Edge {
 		"PROXY_CONFIG_LOCAL_STATE_DIR="+filepath.Join(dir, "run"), "PROXY_CONFIG_LOG_LOGFILE_DIR="+filepath.Join(dir, "log"),
 		"PROXY_CONFIG_ADMIN_USER_ID=#-1") // whoever runs the test: its folders are nobody else's
 	return start(t, addr, cmd)
+}
+
+// Nginx starts nginx; it reads the second alone.
+func Nginx(t testing.TB, p Place) *Edge {
+	t.Helper()
+	addr, dir := write(t, p)
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	main := filepath.Join(dir, "nginx.conf")
+	text := fmt.Sprintf("user %s; daemon off; pid run/pid; error_log stderr;\nevents {}\nhttp { access_log off; client_body_temp_path run/body; proxy_temp_path run/proxy; "+
+		"fastcgi_temp_path run/fastcgi; uwsgi_temp_path run/uwsgi; scgi_temp_path run/scgi; include nginx/longwave.conf; }\n", me.Username)
+	if err := os.WriteFile(main, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return start(t, addr, exec.Command("nginx", "-p", dir, "-c", main, "-e", "stderr"))
 }
 
 // write writes the configuration of all edges, for a free address.
