@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ func TestEdges(t *testing.T) {
 			e.same()
 			e.forgets()
 			e.falls()
+			e.hangs()
 		})
 	}
 }
@@ -269,6 +271,25 @@ func (e *edgeTest) falls() {
 	if m := e.playlist(fmt.Sprintf("%s?_HLS_msn=%d&_HLS_part=%d", e.live, at.MSN, at.Part)); !m.Contains(at) {
 		e.Errorf("blocked reload after the restart: %v is not there", at)
 	}
+}
+
+// hangs: a node that takes requests and does not answer is as good as dead.
+func (e *edgeTest) hangs() {
+	e.Helper()
+	const most = 30 * time.Second
+	e.node.Signal(syscall.SIGSTOP)
+	e.within(most, "the plain playlist of the store, the node hangs", func() bool {
+		r := e.get(e.live)
+		if r.Status >= http.StatusInternalServerError {
+			e.Fatalf("status %d", r.Status)
+		}
+		return r.Status == http.StatusOK && !parseMedia(e.T, r.Body).Control.CanBlockReload
+	})
+	e.node.Signal(syscall.SIGCONT)
+	e.within(most, "low latency after the hang", func() bool {
+		r := e.get(e.live)
+		return r.Status == http.StatusOK && parseMedia(e.T, r.Body).Control.CanBlockReload
+	})
 }
 
 // TestEdgePlain: nginx before a store. A strict listener finds nothing wrong, and fifty

@@ -14,12 +14,12 @@ import (
 
 // TestCacheRules: the distributions keep objects for as long as the origin says.
 func TestCacheRules(t *testing.T) {
-	want := map[string]string{"blocking": packager.CacheBlocking}
-	for name, kind := range map[string]packager.Kind{
-		"multivariant": packager.Multivariant, "media": packager.Media, "init": packager.Init,
-		"segment": packager.Segment, "part": packager.Part, "state": packager.State,
-	} {
-		want[name] = packager.Key{Kind: kind}.CacheControl()
+	want := map[string]string{}
+	for _, r := range packager.CacheRules() {
+		want[r.Name] = r.Control
+		if r.Blocking != "" {
+			want["blocking"] = r.Blocking
+		}
 	}
 	var got map[string]string
 	readJSON(t, "cache.json", &got)
