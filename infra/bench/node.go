@@ -142,7 +142,9 @@ func (o nodeOptions) config(ports []string) string {
 	if o.second != "" {
 		lines = append(lines, fmt.Sprintf("  - {name: news, profile: %s, renditions: [%s], hold: %q}", o.profile, strings.Join(o.renditions, ", "), o.second))
 	}
-	lines = append(lines, fmt.Sprintf("node: %q", o.name))
+	if o.name != "" {
+		lines = append(lines, fmt.Sprintf("node: %q", o.name))
+	}
 	lines = append(lines, o.more...)
 	for i, key := range []string{"rtc", "rtmp", "srt"} {
 		lines = append(lines, fmt.Sprintf("%s: {listen: %q}", key, ports[i]))

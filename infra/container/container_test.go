@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -239,22 +240,23 @@ func TestHealth(t *testing.T) {
 			}
 		}
 	}
-	status := http.StatusOK
+	var status atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/readyz" {
 			t.Errorf("asked for %s", r.URL.Path)
 		}
-		w.WriteHeader(status)
+		w.WriteHeader(int(status.Load()))
 	}))
 	defer server.Close()
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, status = range []int{http.StatusOK, http.StatusServiceUnavailable} {
+	for _, answer := range []int{http.StatusOK, http.StatusServiceUnavailable} {
+		status.Store(int64(answer))
 		err := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(question, "9464", port)).Run()
-		if (err == nil) != (status == http.StatusOK) {
-			t.Errorf("status %d: %v", status, err)
+		if (err == nil) != (answer == http.StatusOK) {
+			t.Errorf("status %d: %v", answer, err)
 		}
 	}
 	server.Close()
