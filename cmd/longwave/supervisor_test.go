@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,22 +15,30 @@ import (
 func TestSupervisor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const watch = 10 * time.Second
+		var mu sync.Mutex
 		var said []string
-		well := false
-		s := supervisor{watch: watch, say: func(state string) { said = append(said, state) }}
+		var well atomic.Bool
+		s := supervisor{watch: watch, say: func(state string) {
+			mu.Lock()
+			defer mu.Unlock()
+			said = append(said, state)
+		}}
 		stop := make(chan struct{})
-		go s.tell(t.Context(), stop, func() bool { return well })
+		go s.tell(t.Context(), stop, well.Load)
 		// during lets time pass and returns what was said in it.
 		during := func(d time.Duration) []string {
-			said = nil
 			time.Sleep(d)
 			synctest.Wait()
-			return said
+			mu.Lock()
+			defer mu.Unlock()
+			got := said
+			said = nil
+			return got
 		}
 		if got := during(time.Minute); len(got) > 0 {
 			t.Errorf("said %q before all was well", got)
 		}
-		well = true
+		well.Store(true)
 		if got, want := during(time.Second), []string{"READY=1", "WATCHDOG=1"}; !slices.Equal(got, want) {
 			t.Errorf("said %q, want %q", got, want)
 		}
@@ -36,7 +46,7 @@ func TestSupervisor(t *testing.T) {
 		if len(got) < 20 || slices.ContainsFunc(got, func(s string) bool { return s != "WATCHDOG=1" }) {
 			t.Errorf("said %q within ten times the watchdog's patience", got)
 		}
-		well = false
+		well.Store(false)
 		if got := during(10 * watch); len(got) > 0 {
 			t.Errorf("said %q when nothing was well", got)
 		}

@@ -49,6 +49,7 @@ export class Player {
   private failedHosts = 0; // in a row, in this outage
   private retryAt: number | null = null; // set once it has failed
   private mendable = true; // the session may load on: it only could not load
+  private mended = false; // it was told to, and may be late now
   private brokenAt: number | null = null; // of the outage, over its attempts
   private lastEdge: number | null = null;
 
@@ -134,6 +135,7 @@ export class Player {
     const source = sources[this.source % sources.length] ?? '';
     this.retryAt = null;
     this.mendable = true;
+    this.mended = false;
     this.begunAt = this.now();
     const mine = (deed: () => void) => () => {
       if (this.session === null || this.session === session) deed();
@@ -259,12 +261,14 @@ export class Player {
       if (now < this.retryAt) return;
       if (status && this.mendable && this.brief()) {
         this.retryAt = null;
+        this.mended = true;
         this.session?.retry();
         return;
       }
       this.failures++;
       this.begin();
     } else if (silentMs > STALL_MS && now - this.begunAt > attemptMs(this.failures)) {
+      this.mendable = false; // it did not say that it failed
       this.nextHost();
       this.plan();
     }
@@ -272,7 +276,10 @@ export class Player {
 
   private follow(now: number, silentMs: number, status: Status & { latency: number }): void {
     const { audio } = this.options;
-    if (this.state.heard && now - this.jumpedAt > 2000 && shouldJump(status, silentMs)) {
+    // Where an outage was bridged the sound comes back late: then a jump costs nothing either.
+    const quietMs = this.mended ? BRIEF_MS : silentMs;
+    if (silentMs === 0) this.mended = false;
+    if (this.state.heard && now - this.jumpedAt > 2000 && shouldJump(status, quietMs)) {
       this.jumpedAt = now;
       this.session?.jump();
       return;
