@@ -90,13 +90,17 @@ func (s *station) run(ctx context.Context, log *slog.Logger) {
 	defer func() { s.faders.rest(time.Now().Add(faderRests)) }()
 	ticker := time.NewTicker(levelsEvery)
 	defer ticker.Stop()
+	_, desk := s.Desk.Events(nobodyAfter)
+	_, show := s.Show.Look()
 	for n := 0; ; {
-		_, desk := s.Desk.Events(nobodyAfter)
-		_, show := s.Show.Look()
 		s.gather()
+		// A channel is taken anew only when it was closed, and before anybody looks: what
+		// changes while this goroutine is busy closes the one that it will wait for.
 		select {
 		case <-desk:
+			_, desk = s.Desk.Events(nobodyAfter)
 		case <-show:
+			_, show = s.Show.Look()
 		case <-ticker.C:
 			if n++; n%alarmsEvery == 0 {
 				s.watchAlarms(time.Now(), log)

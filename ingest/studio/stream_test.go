@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"longwave/ingest"
+	"longwave/ingest/mix"
 	"longwave/ingest/studio"
 	"longwave/ingest/token"
 )
@@ -219,6 +221,34 @@ func TestBye(t *testing.T) {
 		r.leave()
 		if a, b := l.bye(), host.bye(); a != "ending" || b != "ending" {
 			t.Errorf("at the end: %q, %q", a, b)
+		}
+	})
+}
+
+// TestChangeWhileMeasuring: what changes while the station takes its levels is told.
+func TestChangeWhileMeasuring(t *testing.T) {
+	var do atomic.Pointer[func()]
+	in(t, func(t *testing.T, r *room) {
+		guest := r.sign(token.Token{Role: token.Speaker, Name: "Greta"})
+		r.speak(guest, 0.2)
+		r.speak(r.host, 0.2)
+		l := r.listen(r.host, "")
+		time.Sleep(3 * time.Second)
+		for _, to := range []string{`"` + r.seat(guest) + `"`, ""} {
+			talk := func() { r.must(http.StatusOK, "PUT", "/talkback", `{"seats":[`+to+`]}`) }
+			do.Store(&talk)
+			time.Sleep(400 * time.Millisecond)
+			if got := l.state()["talkback"].([]any); len(got) > 0 != (to != "") {
+				t.Errorf("the host speaks to [%s] and is told %v", to, got)
+			}
+		}
+	}, func(o *studio.Options) {
+		meters := o.Stations[0].Meters
+		o.Stations[0].Meters = func() mix.Snapshot {
+			if f := do.Swap(nil); f != nil {
+				(*f)()
+			}
+			return meters()
 		}
 	})
 }
