@@ -45,6 +45,10 @@ web: setup-test ## bundle the pages anew (their dist folders are committed)
 	@npm --prefix origin/web run --silent build
 	@npm --prefix ingest/studio/page run --silent build
 
+.PHONY: firefox
+firefox: setup-test ## an evening with the host in Firefox, by hand (not part of test)
+	@GOFLAGS='-tags=nolibopusfile,firefox' go test ./cmd/longwave -run TestEveningFirefox -count=1 -v
+
 .PHONY: aws
 aws: setup-test ## write the templates of infra/aws anew (they are committed)
 	@npm --prefix infra/aws run --silent template

@@ -48,10 +48,17 @@ const listen = (page) =>
     return most;
   }, voices);
 
-/** Notes what everybody hears in a scene. */
+/** Whether a voice other than their own is well heard by everybody. */
+const heardByAll = (ears) =>
+  Object.entries(ears).every(([who, levels]) => Object.entries(levels).some(([voice, level]) => voice !== who && level > -35));
+
+/** Notes what everybody hears in a scene. A voice that has just begun is levelled first: that takes some seconds. */
 async function hear(scene) {
-  const heard = await Promise.all(people.all().map(async (p) => [p.name, await listen(p.page)]));
-  ears[scene] = Object.fromEntries(heard);
+  for (let i = 0; i < 5; i++) {
+    const heard = await Promise.all(people.all().map(async (p) => [p.name, await listen(p.page)]));
+    ears[scene] = Object.fromEntries(heard);
+    if (heardByAll(ears[scene])) return;
+  }
 }
 
 /** A scene: something has been done, it lasts, and everybody's ear is asked. */
