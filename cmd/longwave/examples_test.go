@@ -10,6 +10,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
+
+	"longwave/cmd/longwave/config"
 )
 
 // examples are the configurations that we ship, and the nodes that have each; "" is one
@@ -73,7 +75,7 @@ func TestUnexplained(t *testing.T) {
 
 // TestTwinsExample: what twins must have in common and what not.
 func TestTwinsExample(t *testing.T) {
-	var twins []Config
+	var twins []config.Config
 	for _, node := range []string{"a", "b"} {
 		c, err := common{Config: filepath.Join("..", "..", "infra", "examples", "twins.yaml"), Node: node}.load()
 		if err != nil {
@@ -102,17 +104,17 @@ func TestTwinsExample(t *testing.T) {
 }
 
 func TestPlaceNode(t *testing.T) {
-	c := defaultConfig()
+	c := config.Default()
 	c.Node, c.Public = "tw{in", "http://{node}.example.org"
-	if err := c.check(); err == nil {
+	if err := c.Check(); err == nil {
 		t.Error("a node has any name")
 	}
 	c.Node = ""
-	if err := c.check(); err == nil || !strings.Contains(err.Error(), "--node") {
+	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "--node") {
 		t.Errorf("no name for {node}: %v, want advice", err)
 	}
 	c.Node = "b"
-	if err := c.check(); err != nil || c.Public != "http://b.example.org" {
+	if err := c.Check(); err != nil || c.Public != "http://b.example.org" {
 		t.Errorf("%q, %v", c.Public, err)
 	}
 }

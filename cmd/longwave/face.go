@@ -12,23 +12,34 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"longwave/cmd/longwave/certs"
+	"longwave/cmd/longwave/config"
 	"longwave/origin"
 )
 
 // A face is what serve and origin have in common: the audience's side of a process.
 type face struct {
-	cfg       Config
+	cfg       config.Config
 	log       *slog.Logger
 	registry  *prometheus.Registry
 	live      *origin.Live
-	tls       *tlsKeeper // nil: no TLS of our own
-	shield    *shield    // nil: everybody may ask
+	tls       *certs.Keeper // nil: no TLS of our own
+	shield    *shield       // nil: everybody may ask
 	ending    *atomic.Bool
 	listeners []*listener
 }
 
-func newFace(cfg Config, log *slog.Logger) face {
+func newFace(cfg config.Config, log *slog.Logger) face {
 	return face{cfg: cfg, log: log, registry: newRegistry(), live: origin.NewLive(), ending: new(atomic.Bool)}
+}
+
+// openTLS opens where the certificate comes from. A node that was on air and starts again
+// does so with an old certificate rather than not at all.
+func (n *face) openTLS(ctx context.Context, wasOnAir bool) (err error) {
+	if n.tls, err = certs.Open(ctx, n.cfg, wasOnAir, n.log, n.registry); err != nil {
+		return usageError{err}
+	}
+	return nil
 }
 
 // start runs what the audience's side needs, until ctx ends.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+
+	"longwave/cmd/longwave/config"
 )
 
 // common are the flags of commands that read the configuration.
@@ -16,8 +18,8 @@ type common struct {
 }
 
 // load reads the configuration; flags go before the file.
-func (c common) load() (Config, error) {
-	cfg, err := loadConfig(c.Config)
+func (c common) load() (config.Config, error) {
+	cfg, err := config.Load(c.Config)
 	if err != nil {
 		return cfg, usageError{err}
 	}
@@ -26,8 +28,8 @@ func (c common) load() (Config, error) {
 }
 
 // checked completes cfg and names the file that a mistake is in.
-func (c common) checked(cfg *Config) error {
-	err := cfg.check()
+func (c common) checked(cfg *config.Config) error {
+	err := cfg.Check()
 	switch {
 	case err == nil:
 		return nil
@@ -38,7 +40,7 @@ func (c common) checked(cfg *Config) error {
 }
 
 // newLog returns the log that c asks for, to w.
-func newLog(c LogConfig, w io.Writer) (*slog.Logger, error) {
+func newLog(c config.Log, w io.Writer) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		return nil, usageError{fmt.Errorf("log.level %q: use debug, info, warn or error", c.Level)}

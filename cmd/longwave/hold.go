@@ -10,11 +10,12 @@ import (
 	"os/exec"
 	"strings"
 
+	"longwave/cmd/longwave/config"
 	"longwave/ingest/hold"
 )
 
 // openHolds makes what each station plays when nobody speaks.
-func openHolds(ctx context.Context, stations []StationConfig) ([]*hold.Loop, error) {
+func openHolds(ctx context.Context, stations []config.Station) ([]*hold.Loop, error) {
 	holds := make([]*hold.Loop, len(stations))
 	for i, s := range stations {
 		if s.Hold == "" {

@@ -87,7 +87,7 @@ func (n *face) serveAudience(r chi.Router, o origin.Options) (http.Handler, erro
 	o.Live, o.MaxWaiting, o.Log, o.Registry = n.live, n.cfg.Limits.Waiting, n.log, n.registry
 	server := origin.NewServer(o)
 	for _, s := range n.cfg.Stations {
-		page, err := web.Handler(web.Station{Name: s.Title, Address: s.Name, Hosts: n.cfg.hosts(s.Name)})
+		page, err := web.Handler(web.Station{Name: s.Title, Address: s.Name, Hosts: n.cfg.Hosts(s.Name)})
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"golang.org/x/sync/errgroup"
 
+	"longwave/cmd/longwave/config"
 	"longwave/ingest/file"
 	"longwave/ingest/icecast"
 	"longwave/ingest/pull"
@@ -52,7 +53,7 @@ func (n *node) openWHIP(context.Context) error {
 	}
 	var servers []whip.ICEServer
 	for _, s := range c.ICEServers {
-		credential, err := readSecret(s.CredentialFile)
+		credential, err := config.ReadSecret(s.CredentialFile)
 		if err != nil {
 			return usageError{fmt.Errorf("rtc.ice_servers %s: %w", s.URL, err)}
 		}
@@ -84,7 +85,7 @@ func (n *node) openSRT(ctx context.Context) error {
 	if n.cfg.SRT.Listen == "off" {
 		return nil
 	}
-	passphrase, err := readSecret(n.cfg.SRT.PassphraseFile)
+	passphrase, err := config.ReadSecret(n.cfg.SRT.PassphraseFile)
 	if err == nil && passphrase != "" && (len(passphrase) < 10 || len(passphrase) > 79) {
 		err = fmt.Errorf("%d characters, a passphrase has 10 to 79", len(passphrase))
 	}
@@ -102,8 +103,8 @@ func (n *node) openSRT(ctx context.Context) error {
 // without goes on without a port that nobody asked for: a second node on a machine, or
 // another program, may have the usual one. One that the configuration names must be had.
 func (n *node) without(key string, err error) error {
-	usual := defaultConfig()
-	if n.cfg.inputs()[key] != usual.inputs()[key] {
+	usual := config.Default()
+	if n.cfg.Inputs()[key] != usual.Inputs()[key] {
 		return usageError{fmt.Errorf("%s: %w", key, err)}
 	}
 	n.log.Warn("going on without an input: set its key to another port, or to off", "key", key, "err", err)

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/term"
 
+	"longwave/cmd/longwave/certs"
 	"longwave/origin/listen"
 )
 
@@ -50,7 +51,7 @@ func (c *listenCmd) listen(ctx context.Context, out io.Writer, progress *os.File
 		opt.Progress = p.show
 	}
 	if c.CA != "" {
-		roots, err := readRoots(c.CA)
+		roots, err := certs.ReadRoots(c.CA)
 		if err != nil {
 			return usageError{fmt.Errorf("--ca: %w", err)}
 		}

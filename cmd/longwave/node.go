@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"longwave/cmd/longwave/config"
 	"longwave/ingest"
 	"longwave/ingest/broadcast"
 	"longwave/ingest/decode/ffmpeg"
@@ -38,7 +39,7 @@ type node struct {
 
 // A station is one programme on its way to the origin.
 type station struct {
-	cfg       StationConfig
+	cfg       config.Station
 	programme *ingest.Programme
 	packager  *packager.Packager
 	begun     *begun
@@ -48,7 +49,7 @@ type station struct {
 
 // newNode opens everything that can be wrong: what is, is said before anybody is on
 // air.
-func newNode(ctx context.Context, cfg Config, log *slog.Logger) (*node, error) {
+func newNode(ctx context.Context, cfg config.Config, log *slog.Logger) (*node, error) {
 	n := &node{face: newFace(cfg, log)}
 	version, level, err := ffmpeg.Version(ctx, ffmpeg.Options{Log: log})
 	if err != nil {
@@ -95,7 +96,7 @@ func (n *node) openStations(ctx context.Context) error {
 		if err != nil {
 			return usageError{err}
 		}
-		ladder, err := cfg.ladder()
+		ladder, err := cfg.Ladder()
 		if err != nil {
 			return usageError{err}
 		}
@@ -108,12 +109,12 @@ func (n *node) openStations(ctx context.Context) error {
 			return err
 		}
 		s.programme = ingest.NewProgramme(ingest.ProgrammeOptions{
-			Station: cfg.Name, Clock: n.clock, Start: first, Hold: holds[i], Loudness: cfg.Loudness, Feeds: cfg.Feeds.options(),
+			Station: cfg.Name, Clock: n.clock, Start: first, Hold: holds[i], Loudness: cfg.Loudness, Feeds: cfg.Feeds.Options(),
 			Log: log, Registry: reg,
 		})
 		s.packager, err = packager.New(packager.Options{
 			Station: cfg.Name, Profile: profile, Ladder: ladder, Start: start, First: first, Begun: s.begun.note,
-			Pathways: n.cfg.pathways(), Live: n.sink(), Outlets: n.storage.outlets(cfg.Name, log, n.registry), Past: n.storage,
+			Pathways: n.cfg.Ways(), Live: n.sink(), Outlets: n.storage.outlets(cfg.Name, log, n.registry), Past: n.storage,
 			Now: n.clock.Now, Log: log, Registry: reg,
 		})
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"golang.org/x/sync/errgroup"
 
+	"longwave/cmd/longwave/config"
 	"longwave/ingest/token"
 	"longwave/origin"
 	"longwave/origin/follow"
@@ -56,7 +57,7 @@ func (c *originCmd) Run() error {
 
 // idle returns the keys of a configuration that somebody might expect an origin to act
 // on, and that it does not.
-func idle(cfg Config) []string {
+func idle(cfg config.Config) []string {
 	var keys []string
 	if len(cfg.Push) > 0 {
 		keys = append(keys, "push")
@@ -83,7 +84,7 @@ type outpost struct {
 }
 
 // newOutpost opens what can be wrong.
-func newOutpost(ctx context.Context, cfg Config, log *slog.Logger) (*outpost, error) {
+func newOutpost(ctx context.Context, cfg config.Config, log *slog.Logger) (*outpost, error) {
 	o := &outpost{face: newFace(cfg, log)}
 	if err := o.openTLS(ctx, true); err != nil {
 		return nil, err
@@ -129,7 +130,7 @@ func (o *outpost) openFeed(ctx context.Context, r chi.Router) error {
 }
 
 // openFollowed opens the store that another node writes. It is only read.
-func openFollowed(ctx context.Context, cfg Config) (store.Getter, error) {
+func openFollowed(ctx context.Context, cfg config.Config) (store.Getter, error) {
 	c := cfg.Store.S3
 	var from store.Getter
 	var err error

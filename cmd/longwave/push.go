@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"longwave/cmd/longwave/config"
 	"longwave/ingest/token"
 	"longwave/packager"
 	"longwave/packager/relay"
@@ -55,10 +56,10 @@ func (f fanOut) Put(ctx context.Context, o packager.Object) error {
 }
 
 // pushTokens returns where the token for a station comes from.
-func (n *node) pushTokens(c PushConfig) (func(string) (string, error), error) {
+func (n *node) pushTokens(c config.Push) (func(string) (string, error), error) {
 	switch {
 	case c.TokenFile != "":
-		text, err := readSecret(c.TokenFile)
+		text, err := config.ReadSecret(c.TokenFile)
 		if err != nil {
 			return nil, err
 		}

@@ -3,12 +3,13 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"longwave/cmd/longwave/config"
 )
 
 // TestReadmeConfig: the file in the README says what holds without it, and names
@@ -27,13 +28,13 @@ func TestReadmeConfig(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := loadConfig(file)
+	got, err := config.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := defaultConfig()
-	for _, c := range []*Config{&got, &want} {
-		if err := c.check(); err != nil {
+	want := config.Default()
+	for _, c := range []*config.Config{&got, &want} {
+		if err := c.Check(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -44,18 +45,16 @@ func TestReadmeConfig(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-default +README):\n%s", diff)
 	}
-	keys := map[string]bool{}
-	collectKeys(reflect.TypeFor[Config](), keys)
-	for key := range keys {
+	for _, key := range config.Keys() {
 		if !strings.Contains(text, key+":") {
 			t.Errorf("the README does not name %q", key)
 		}
 	}
 }
 
-func renditionNames(t *testing.T, c Config) []string {
+func renditionNames(t *testing.T, c config.Config) []string {
 	t.Helper()
-	rungs, err := c.Stations[0].ladder()
+	rungs, err := c.Stations[0].Ladder()
 	if err != nil {
 		t.Fatal(err)
 	}

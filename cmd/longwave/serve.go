@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"longwave/cmd/longwave/config"
 	"longwave/ingest/token"
 )
 
@@ -94,8 +95,8 @@ func settle(signals <-chan os.Signal, d time.Duration) {
 }
 
 // settings are the configuration with the flags before it.
-func (c *serveCmd) settings() (Config, error) {
-	cfg, err := loadConfig(c.Config)
+func (c *serveCmd) settings() (config.Config, error) {
+	cfg, err := config.Load(c.Config)
 	if err != nil {
 		return cfg, usageError{err}
 	}

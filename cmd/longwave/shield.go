@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"longwave/cmd/longwave/config"
 	"longwave/packager"
 )
 
@@ -42,7 +43,7 @@ type shield struct {
 const shieldLook = 2 * time.Second
 
 // openShield reads what c names; nil when it names nothing.
-func openShield(c ShieldConfig, log *slog.Logger, reg prometheus.Registerer) (*shield, error) {
+func openShield(c config.Shield, log *slog.Logger, reg prometheus.Registerer) (*shield, error) {
 	if c.SecretFile == "" && c.ClientCA == "" {
 		return nil, nil
 	}

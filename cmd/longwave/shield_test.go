@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"longwave/cmd/longwave/config"
 	"longwave/cmd/longwave/systemtest"
 )
 
@@ -30,7 +31,7 @@ func TestShield(t *testing.T) {
 		}
 	}
 	write("# of the CDN\n" + one + "\n")
-	s, err := openShield(ShieldConfig{Header: "X-Longwave-Shield", SecretFile: file}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	s, err := openShield(config.Shield{Header: "X-Longwave-Shield", SecretFile: file}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +86,12 @@ func TestShieldFiles(t *testing.T) {
 	if err := os.WriteFile(file, []byte("short\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []ShieldConfig{{SecretFile: file}, {SecretFile: file + "x"}, {ClientCA: file}, {ClientCA: file + "x"}} {
+	for _, c := range []config.Shield{{SecretFile: file}, {SecretFile: file + "x"}, {ClientCA: file}, {ClientCA: file + "x"}} {
 		if _, err := openShield(c, slog.New(slog.DiscardHandler), prometheus.NewRegistry()); err == nil {
 			t.Errorf("%+v is taken", c)
 		}
 	}
-	s, err := openShield(ShieldConfig{Header: "X"}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	s, err := openShield(config.Shield{Header: "X"}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if s != nil || err != nil {
 		t.Errorf("a shield of nothing: %v, %v", s, err)
 	}
@@ -103,7 +104,7 @@ func TestShieldFiles(t *testing.T) {
 // who has none is refused, and not cut off.
 func TestShieldCertificate(t *testing.T) {
 	ours, theirs := systemtest.NewAuthority(t), systemtest.NewAuthority(t)
-	s, err := openShield(ShieldConfig{Header: "X", ClientCA: theirs.File}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	s, err := openShield(config.Shield{Header: "X", ClientCA: theirs.File}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func (n *node) openSteering(ctx context.Context, s *station, renditions []packag
 	for _, r := range lowestFirst(renditions) {
 		o.Renditions = append(o.Renditions, r.Name)
 	}
-	for i, p := range n.cfg.pathways() {
+	for i, p := range n.cfg.Ways() {
 		node := n.cfg.Pathways[i].Node
 		o.Pathways = append(o.Pathways, steer.Pathway{Pathway: p, Own: node == "" || node == n.cfg.Node})
 	}

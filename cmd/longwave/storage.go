@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"longwave/cmd/longwave/config"
 	"longwave/origin/store"
 	"longwave/origin/store/disk"
 	"longwave/origin/store/s3"
@@ -37,7 +38,7 @@ type storage struct {
 
 // openStorage opens the stores and looks whether they do what they must. What is
 // wrong is said here, before anybody is on air.
-func openStorage(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.Registerer) (*storage, error) {
+func openStorage(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (*storage, error) {
 	metrics := store.NewMetrics(reg)
 	d, err := disk.Open(disk.Options{Dir: filepath.Join(cfg.Data, "store")})
 	if err != nil {
@@ -74,7 +75,7 @@ func (st *storage) main() store.Store {
 
 // openBucket looks at the bucket. One that cannot be reached keeps a station from
 // beginning, when somebody is there to see it, but not from going on after a restart.
-func (st *storage) openBucket(ctx context.Context, cfg Config, log *slog.Logger) (*s3.Store, error) {
+func (st *storage) openBucket(ctx context.Context, cfg config.Config, log *slog.Logger) (*s3.Store, error) {
 	c := cfg.Store.S3
 	b, err := s3.New(ctx, s3.Options{
 		Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region, Endpoint: c.Endpoint,
@@ -98,9 +99,9 @@ func (st *storage) openBucket(ctx context.Context, cfg Config, log *slog.Logger)
 
 // wasOnAir reports whether an earlier run of this node left a playlist, in the last
 // while unless that is 0.
-func (st *storage) wasOnAir(ctx context.Context, stations []StationConfig, last time.Duration) bool {
+func (st *storage) wasOnAir(ctx context.Context, stations []config.Station, last time.Duration) bool {
 	for _, s := range stations {
-		ladder, err := s.ladder()
+		ladder, err := s.Ladder()
 		if err != nil {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"longwave/cmd/longwave/config"
 	"longwave/ingest/broadcast"
 	"longwave/ingest/studio"
 	"longwave/ingest/studio/page"
@@ -48,7 +49,7 @@ func (n *node) revoked(id string) bool {
 func (n *node) openStudio() error {
 	o := studio.Options{Tokens: n.signer, Public: n.cfg.Public, Log: n.log, Registry: n.registry}
 	for _, s := range n.cfg.RTC.ICEServers {
-		credential, err := readSecret(s.CredentialFile)
+		credential, err := config.ReadSecret(s.CredentialFile)
 		if err != nil {
 			return usageError{fmt.Errorf("rtc.ice_servers %s: %w", s.URL, err)}
 		}

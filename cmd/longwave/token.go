@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"longwave/cmd/longwave/config"
 	"longwave/ingest/token"
 )
 
@@ -61,7 +62,7 @@ func newToken(station string, role token.Role, name string, valid time.Duration)
 	return t
 }
 
-func hasStation(cfg Config, name string) bool {
+func hasStation(cfg config.Config, name string) bool {
 	for _, s := range cfg.Stations {
 		if s.Name == name {
 			return true

@@ -1,4 +1,7 @@
-package main
+// Package config reads the configuration file, completes it and says what is wrong with it.
+//
+// This package does not open anything that the configuration names but small secrets.
+package config
 
 import (
 	"bytes"
@@ -39,42 +42,42 @@ type Config struct {
 	// the data folder, made at the first start.
 	SecretFile string `yaml:"secret_file"`
 	// TLS is about https.
-	TLS TLSConfig `yaml:"tls"`
+	TLS TLS `yaml:"tls"`
 	// RTC is about browsers' microphones and WHIP.
-	RTC RTCConfig `yaml:"rtc"`
+	RTC RTC `yaml:"rtc"`
 	// RTMP is about OBS and hardware encoders.
-	RTMP RTMPConfig `yaml:"rtmp"`
+	RTMP RTMP `yaml:"rtmp"`
 	// SRT is about encoders for bad networks.
-	SRT SRTConfig `yaml:"srt"`
+	SRT SRT `yaml:"srt"`
 	// Log says how much is logged and how.
-	Log LogConfig `yaml:"log"`
+	Log Log `yaml:"log"`
 	// Store is where the segments are kept.
-	Store StoreConfig `yaml:"store"`
+	Store Store `yaml:"store"`
 	// Shield lets the CDNs alone reach the audience's side. Default: everybody may.
-	Shield ShieldConfig `yaml:"shield"`
+	Shield Shield `yaml:"shield"`
 	// Origin is about longwave origin.
-	Origin OriginConfig `yaml:"origin"`
+	Origin Origin `yaml:"origin"`
 	// Push are other origins that get everything as it is made. Default: none.
-	Push []PushConfig `yaml:"push"`
+	Push []Push `yaml:"push"`
 	// Stations are the audience's addresses. Default: one, "talk".
-	Stations []StationConfig `yaml:"stations"`
+	Stations []Station `yaml:"stations"`
 	// Pathways are the ways on which listeners are reached, the preferred first. Default:
 	// public alone, and nobody is steered.
-	Pathways []PathwayConfig `yaml:"pathways"`
+	Pathways []Pathway `yaml:"pathways"`
 	// Limits bound what outsiders can make us do.
-	Limits LimitConfig `yaml:"limits"`
+	Limits Limits `yaml:"limits"`
 }
 
-// LogConfig is about the log, which goes to standard error.
-type LogConfig struct {
+// Log is about the log, which goes to standard error.
+type Log struct {
 	// Level is debug, info, warn or error. Default info.
 	Level string `yaml:"level"`
 	// Format is text, for people, or json, for machines. Default text.
 	Format string `yaml:"format"`
 }
 
-// StoreConfig is about where segments are kept.
-type StoreConfig struct {
+// Store is about where segments are kept.
+type Store struct {
 	// Kind is disk or s3. Default disk: the folder "store" in the data folder.
 	Kind string `yaml:"kind"`
 	// Keep is how long segments are kept; 0 keeps them for ever. Default 168h.
@@ -89,12 +92,12 @@ type StoreConfig struct {
 	// bound. Default 2GB: twelve hours of the default renditions.
 	SpoolBytes Size `yaml:"spool_bytes"`
 	// S3 is about the bucket, for kind s3.
-	S3 S3Config `yaml:"s3"`
+	S3 S3 `yaml:"s3"`
 }
 
-// S3Config names a bucket. Credentials come from where the AWS tools look for
+// S3 names a bucket. Credentials come from where the AWS tools look for
 // them (environment, shared files, instance role), or from CredentialsFile.
-type S3Config struct {
+type S3 struct {
 	// Bucket is its name. No default.
 	Bucket string `yaml:"bucket"`
 	// Prefix goes before every key. Default: none.
@@ -114,8 +117,8 @@ type S3Config struct {
 	SingleWriter bool `yaml:"single_writer"`
 }
 
-// StationConfig is about one audience address.
-type StationConfig struct {
+// Station is about one audience address.
+type Station struct {
 	// Name is the address: the audience's page is at /{name}/. 1 to 23 of a-z,
 	// 0-9, "-" and "_". It never changes.
 	Name string `yaml:"name"`
@@ -141,11 +144,11 @@ type StationConfig struct {
 	// Loudness is how loud the conversation is made, in LUFS. Default -18.
 	Loudness float64 `yaml:"loudness"`
 	// Feeds says when another feed of a group is taken.
-	Feeds *FeedsConfig `yaml:"feeds"`
+	Feeds *Feeds `yaml:"feeds"`
 }
 
-// LimitConfig bounds what outsiders can make us do.
-type LimitConfig struct {
+// Limits bounds what outsiders can make us do.
+type Limits struct {
 	// Speakers is how many may be connected to a station. Default 16.
 	Speakers int `yaml:"speakers"`
 	// Waiting is how many requests of listeners may wait for a playlist or part at
@@ -153,25 +156,25 @@ type LimitConfig struct {
 	Waiting int `yaml:"waiting"`
 }
 
-// defaultConfig is what holds where the file says nothing.
-func defaultConfig() Config {
+// Default is what holds where the file says nothing.
+func Default() Config {
 	return Config{
 		Metrics:  "127.0.0.1:9464",
 		Data:     "./data",
-		RTC:      RTCConfig{Listen: ":8189"},
-		RTMP:     RTMPConfig{Listen: ":1935"},
-		SRT:      SRTConfig{Listen: ":8890"},
-		Log:      LogConfig{Level: "info", Format: "text"},
-		Store:    StoreConfig{Kind: "disk", Keep: 168 * time.Hour, KeepBytes: 20_000_000_000, Spool: 24 * time.Hour, SpoolBytes: 2_000_000_000},
-		Stations: []StationConfig{{Name: "talk"}},
-		Shield:   ShieldConfig{Header: "X-Longwave-Shield"},
-		Limits:   LimitConfig{Speakers: 16, Waiting: 20_000},
+		RTC:      RTC{Listen: ":8189"},
+		RTMP:     RTMP{Listen: ":1935"},
+		SRT:      SRT{Listen: ":8890"},
+		Log:      Log{Level: "info", Format: "text"},
+		Store:    Store{Kind: "disk", Keep: 168 * time.Hour, KeepBytes: 20_000_000_000, Spool: 24 * time.Hour, SpoolBytes: 2_000_000_000},
+		Stations: []Station{{Name: "talk"}},
+		Shield:   Shield{Header: "X-Longwave-Shield"},
+		Limits:   Limits{Speakers: 16, Waiting: 20_000},
 	}
 }
 
-// loadConfig reads the file; path may be empty. Errors name file, line and column.
-func loadConfig(path string) (Config, error) {
-	c := defaultConfig()
+// Load reads the file; path may be empty. Errors name file, line and column.
+func Load(path string) (Config, error) {
+	c := Default()
 	if path == "" {
 		return c, nil
 	}
@@ -210,8 +213,8 @@ func explainYAML(err error) error {
 	return errors.New(" " + strings.TrimRight(text, ": "))
 }
 
-// check completes c and says what is wrong with it.
-func (c *Config) check() error {
+// Check completes c and says what is wrong with it.
+func (c *Config) Check() error {
 	if err := c.placeNode(); err != nil {
 		return err
 	}
@@ -302,7 +305,7 @@ func (c *Config) checkStations() error {
 		if _, err := packager.ParseProfile(s.Profile); err != nil {
 			return fmt.Errorf("station %q: %w", s.Name, err)
 		}
-		if _, err := s.ladder(); err != nil {
+		if _, err := s.Ladder(); err != nil {
 			return fmt.Errorf("station %q: %w", s.Name, err)
 		}
 		if err := s.checkSound(); err != nil {
@@ -312,8 +315,8 @@ func (c *Config) checkStations() error {
 	return nil
 }
 
-// ladder returns the renditions of the station.
-func (s StationConfig) ladder() ([]packager.Rung, error) {
+// Ladder returns the renditions of the station.
+func (s Station) Ladder() ([]packager.Rung, error) {
 	if len(s.Renditions) == 0 {
 		return packager.DefaultLadder(), nil
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"cmp"
@@ -62,15 +62,20 @@ func plainType(t reflect.Type) string {
 
 // suggest returns a hint at the configuration key that is spelled most like key.
 func suggest(key string) string {
-	keys := map[string]bool{}
-	collectKeys(reflect.TypeFor[Config](), keys)
-	best := slices.MinFunc(sortedKeys(keys), func(a, b string) int {
+	best := slices.MinFunc(Keys(), func(a, b string) int {
 		return cmp.Compare(distance(key, a), distance(key, b))
 	})
 	if distance(key, best) > (len(key)+1)/2 {
 		return ": the README lists the keys"
 	}
 	return fmt.Sprintf(": did you mean %q?", best)
+}
+
+// Keys returns every key that a configuration may have, sorted.
+func Keys() []string {
+	keys := map[string]bool{}
+	collectKeys(reflect.TypeFor[Config](), keys)
+	return sortedKeys(keys)
 }
 
 func collectKeys(t reflect.Type, keys map[string]bool) {

@@ -1,4 +1,4 @@
-package main
+package certs
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"longwave/cmd/longwave/config"
 	"longwave/cmd/longwave/systemtest"
 )
 
@@ -31,21 +32,21 @@ func TestRenewal(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := systemtest.StartPebble(t, systemtest.PebbleOptions{HTTPPort: "1", TLSPort: port, Valid: 5 * time.Minute})
-	changes := newTLSMetrics(prometheus.NewRegistry()).changes
+	changes := newMetrics(prometheus.NewRegistry()).changes
 	ctx, cancel := context.WithCancel(t.Context())
-	a, err := newACME(ctx, Config{Listen: l.Addr().String(), Data: t.TempDir(), TLS: TLSConfig{
-		Names: []string{"radio.test"}, Plain: "off", ACME: ACMEConfig{Directory: p.Directory, CAFile: p.CAFile},
-	}}, tlsOptions{log: slog.New(slog.NewTextHandler(t.Output(), nil)), changes: changes}, 50*time.Millisecond)
+	a, err := newACME(ctx, config.Config{Listen: l.Addr().String(), Data: t.TempDir(), TLS: config.TLS{
+		Names: []string{"radio.test"}, Plain: "off", ACME: config.ACME{Directory: p.Directory, CAFile: p.CAFile},
+	}}, options{log: slog.New(slog.NewTextHandler(t.Output(), nil)), changes: changes}, 50*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.config.DisableARI = true
 	a.config.RenewalWindowRatio = 0.999 // it is time again at once
-	server := &listener{Listener: l, server: &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.NotFoundHandler()}}
-	(&tlsKeeper{a}).server(server.server)
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.NotFoundHandler()}
+	(&Keeper{a}).Configure(server)
 	ended := make(chan error, 2)
 	go func() { ended <- a.run(ctx) }()
-	go func() { ended <- server.serve() }()
+	go func() { ended <- server.ServeTLS(l, "", "") }()
 
 	shown := func() (serial string, err error) {
 		conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: p.Roots, ServerName: "radio.test"})
@@ -80,11 +81,11 @@ func TestRenewal(t *testing.T) {
 		t.Errorf("the old connection was not kept: %d were made", dials.Load())
 	}
 	cancel()
-	if err := server.server.Close(); err != nil {
+	if err := server.Close(); err != nil {
 		t.Error(err)
 	}
 	for range 2 {
-		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
 	}
@@ -126,13 +127,13 @@ func TestACMERefused(t *testing.T) {
 	dir := t.TempDir()
 	file := dir + "/file"
 	writeFile(t, file, []byte("text"))
-	for want, c := range map[string]Config{
+	for want, c := range map[string]config.Config{
 		"certificates are kept in the data folder: ":                {Data: file},
-		"tls.acme.ca_file: " + file + " holds no certificate (PEM)": {Data: dir, TLS: TLSConfig{ACME: ACMEConfig{CAFile: file}}},
-		"tls.acme.ca_file: open ":                                   {Data: dir, TLS: TLSConfig{ACME: ACMEConfig{CAFile: dir + "/none"}}},
+		"tls.acme.ca_file: " + file + " holds no certificate (PEM)": {Data: dir, TLS: config.TLS{ACME: config.ACME{CAFile: file}}},
+		"tls.acme.ca_file: open ":                                   {Data: dir, TLS: config.TLS{ACME: config.ACME{CAFile: dir + "/none"}}},
 	} {
 		c.TLS.Names = []string{"radio.test"}
-		_, err := openACME(t.Context(), c, tlsOptions{log: slog.New(slog.DiscardHandler)})
+		_, err := openACME(t.Context(), c, options{log: slog.New(slog.DiscardHandler)})
 		if err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
 			t.Errorf("got %v, want %q", err, want)
 		}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// PushConfig names another origin that gets everything as it is made.
-type PushConfig struct {
+// Push names another origin that gets everything as it is made.
+type Push struct {
 	// URL is its address: of a longwave origin, or of any server that takes HLS by PUT.
 	// No default.
 	URL string `yaml:"url"`
@@ -26,8 +26,8 @@ type PushConfig struct {
 	Parts *bool `yaml:"parts"`
 }
 
-// ShieldConfig is about who may ask the audience's side: the CDNs alone, when it is set.
-type ShieldConfig struct {
+// Shield is about who may ask the audience's side: the CDNs alone, when it is set.
+type Shield struct {
 	// Header is the name of the header that a CDN shows a secret in. Default
 	// X-Longwave-Shield.
 	Header string `yaml:"header"`
@@ -40,8 +40,8 @@ type ShieldConfig struct {
 	ClientCA string `yaml:"client_ca"`
 }
 
-// OriginConfig is about longwave origin.
-type OriginConfig struct {
+// Origin is about longwave origin.
+type Origin struct {
 	// Follow reads the store instead of being pushed to: its plain playlists, every
 	// second. Default false.
 	Follow bool `yaml:"follow"`
@@ -68,7 +68,7 @@ func (c *Config) checkPush() error {
 			}
 		}
 		for _, s := range p.Stations {
-			if !slices.ContainsFunc(c.Stations, func(o StationConfig) bool { return o.Name == s }) {
+			if !slices.ContainsFunc(c.Stations, func(o Station) bool { return o.Name == s }) {
 				return fmt.Errorf("push.stations: there is no station %q", s)
 			}
 		}

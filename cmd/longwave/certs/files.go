@@ -1,4 +1,4 @@
-package main
+package certs
 
 import (
 	"bytes"
@@ -15,19 +15,21 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"longwave/cmd/longwave/config"
 )
 
-// tlsLook is how often the files are looked at. They are read whole: it is a few KiB,
+// fileLook is how often the files are looked at. They are read whole: it is a few KiB,
 // and times of change say nothing where files are swapped by links (cert-manager).
-const tlsLook = 10 * time.Second
+const fileLook = 10 * time.Second
 
-// A fileCertificate is a certificate in two files, which others renew: certbot,
+// A fileSource is a certificate in two files, which others renew: certbot,
 // cert-manager, a hand. A new one is taken when it is as good as the first had to be:
 // key and certificate belong together, it names our hosts, and it is valid now. If not,
 // the old one stays.
-type fileCertificate struct {
-	tlsOptions
-	config  TLSConfig
+type fileSource struct {
+	options
+	config  config.TLS
 	current atomic.Pointer[tls.Certificate]
 
 	taken fileSum // of current
@@ -39,9 +41,9 @@ type fileCertificate struct {
 // A fileSum stands for what is in the two files.
 type fileSum [sha256.Size]byte
 
-// openCertificateFiles reads the files. Its error is one line that says what to do.
-func openCertificateFiles(c TLSConfig, o tlsOptions) (*fileCertificate, error) {
-	f := &fileCertificate{tlsOptions: o, config: c}
+// openFiles reads the files. Its error is one line that says what to do.
+func openFiles(c config.TLS, o options) (*fileSource, error) {
+	f := &fileSource{options: o, config: c}
 	files, err := f.read()
 	cert, err := f.judge(files, err)
 	if ended, ok := errors.AsType[endedError](err); ok && o.old {
@@ -55,25 +57,25 @@ func openCertificateFiles(c TLSConfig, o tlsOptions) (*fileCertificate, error) {
 	return f, nil
 }
 
-// certificate implements tlsSource.
-func (f *fileCertificate) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+// certificate implements source.
+func (f *fileSource) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return f.current.Load(), nil
 }
 
-// leaf implements tlsSource.
-func (f *fileCertificate) leaf() *x509.Certificate { return f.current.Load().Leaf }
+// leaf implements source.
+func (f *fileSource) leaf() *x509.Certificate { return f.current.Load().Leaf }
 
-// run implements tlsSource. It looks at the files now and then, and at once after
+// run implements source. It looks at the files now and then, and at once after
 // SIGHUP, which is what those who renew certificates can send.
-func (f *fileCertificate) run(ctx context.Context) error {
+func (f *fileSource) run(ctx context.Context) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	return f.watch(ctx, hup)
 }
 
-func (f *fileCertificate) watch(ctx context.Context, hup <-chan os.Signal) error {
-	tick := time.NewTicker(tlsLook)
+func (f *fileSource) watch(ctx context.Context, hup <-chan os.Signal) error {
+	tick := time.NewTicker(fileLook)
 	defer tick.Stop()
 	for {
 		select {
@@ -90,7 +92,7 @@ func (f *fileCertificate) watch(ctx context.Context, hup <-chan os.Signal) error
 // look takes the files if they have changed. What is no good is told once: at once when
 // somebody asked, else when it is still so at the next look, because whoever writes two
 // files is in between for a moment.
-func (f *fileCertificate) look(asked bool) {
+func (f *fileSource) look(asked bool) {
 	files, err := f.read()
 	sum := files.sum()
 	if sum == f.taken {
@@ -103,7 +105,7 @@ func (f *fileCertificate) look(asked bool) {
 	cert, err := f.judge(files, err)
 	if err == nil {
 		f.take(cert, sum)
-		f.changes.WithLabelValues(tlsDone).Inc()
+		f.changes.WithLabelValues(resultDone).Inc()
 		return
 	}
 	again := f.bad == sum
@@ -111,13 +113,13 @@ func (f *fileCertificate) look(asked bool) {
 	f.bad = sum
 	if asked || again && !f.known {
 		f.known = true
-		f.changes.WithLabelValues(tlsFailed).Inc()
+		f.changes.WithLabelValues(resultFailed).Inc()
 		f.log.Error("the new certificate is no good: the old one stays", "err", err)
 	}
 }
 
 // take shows cert from now on.
-func (f *fileCertificate) take(cert *tls.Certificate, sum fileSum) {
+func (f *fileSource) take(cert *tls.Certificate, sum fileSum) {
 	f.current.Store(cert)
 	f.taken, f.bad, f.known = sum, fileSum{}, false
 	f.tell()
@@ -128,7 +130,7 @@ func (f *fileCertificate) take(cert *tls.Certificate, sum fileSum) {
 	}
 }
 
-func (f *fileCertificate) tell() {
+func (f *fileSource) tell() {
 	f.told = time.Now()
 	tellCertificate(f.log, f.leaf(), f.told)
 }
@@ -141,7 +143,7 @@ func (p filePair) sum() fileSum {
 }
 
 // read reads the files, as far as they are there.
-func (f *fileCertificate) read() (p filePair, err error) {
+func (f *fileSource) read() (p filePair, err error) {
 	var certErr, keyErr error
 	if p.cert, certErr = os.ReadFile(f.config.Certificate); certErr != nil {
 		certErr = fmt.Errorf("tls.certificate: %w", certErr)
@@ -154,7 +156,7 @@ func (f *fileCertificate) read() (p filePair, err error) {
 
 // judge returns the certificate of p, which came with err, or why it does not serve.
 // With an endedError it returns it all the same.
-func (f *fileCertificate) judge(p filePair, err error) (*tls.Certificate, error) {
+func (f *fileSource) judge(p filePair, err error) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}

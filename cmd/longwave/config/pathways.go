@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -7,9 +7,9 @@ import (
 	"longwave/packager"
 )
 
-// PathwayConfig is one way on which listeners are reached: a CDN before an origin or a
+// Pathway is one way on which listeners are reached: a CDN before an origin or a
 // bucket.
-type PathwayConfig struct {
+type Pathway struct {
 	// ID names it in playlists and figures, as in cdn-a. It never changes.
 	ID string `yaml:"id"`
 	// URL is the address under which listeners reach it; a station is at {url}/{name}/.
@@ -28,10 +28,11 @@ func (c *Config) checkPathways() error {
 			return fmt.Errorf("pathway %s belongs to node %q: say with the key node which one this is", c.Pathways[i].ID, n)
 		}
 	}
-	return packager.CheckPathways(c.pathways())
+	return packager.CheckPathways(c.Ways())
 }
 
-func (c *Config) pathways() []packager.Pathway {
+// Ways returns the pathways as playlists name them.
+func (c *Config) Ways() []packager.Pathway {
 	var list []packager.Pathway
 	for _, p := range c.Pathways {
 		list = append(list, packager.Pathway{ID: p.ID, URL: p.URL, Plain: p.Plain})
@@ -39,8 +40,8 @@ func (c *Config) pathways() []packager.Pathway {
 	return list
 }
 
-// hosts are the addresses of a station that its page may go to, the plain ones last.
-func (c *Config) hosts(station string) []string {
+// Hosts are the addresses of a station that its page may go to, the plain ones last.
+func (c *Config) Hosts(station string) []string {
 	var live, plain []string
 	for _, p := range c.Pathways {
 		at := p.URL + "/" + station + "/"

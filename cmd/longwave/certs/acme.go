@@ -1,4 +1,4 @@
-package main
+package certs
 
 import (
 	"context"
@@ -16,21 +16,23 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
+
+	"longwave/cmd/longwave/config"
 )
 
 // acmeLook is how often it is looked whether a certificate is to be renewed. It is when
 // a third of its life is left, or when the authority says so (ARI, RFC 9773).
 const acmeLook = 10 * time.Minute
 
-// acmeCertificates are certificates that an authority gives by itself, and renews. They
+// acmeSource are certificates that an authority gives by itself, and renews. They
 // are kept in the folder tls of the data folder. As long as there is none nobody can
 // connect by https; the programme goes on, and the authority is asked again, less and
 // less often.
 //
 // A node keeps its own: of two behind one name, each would be asked for the other's
 // challenge. Give both the same files then, or let what is in front end TLS.
-type acmeCertificates struct {
-	tlsOptions
+type acmeSource struct {
+	options
 	names  []string
 	cache  *certmagic.Cache
 	config *certmagic.Config
@@ -39,11 +41,11 @@ type acmeCertificates struct {
 
 // openACME loads the certificates that there are; the others are fetched by run, when
 // our ports are open for the authority's questions.
-func openACME(ctx context.Context, c Config, o tlsOptions) (*acmeCertificates, error) {
+func openACME(ctx context.Context, c config.Config, o options) (*acmeSource, error) {
 	return newACME(ctx, c, o, acmeLook)
 }
 
-func newACME(ctx context.Context, c Config, o tlsOptions, look time.Duration) (*acmeCertificates, error) {
+func newACME(ctx context.Context, c config.Config, o options, look time.Duration) (*acmeSource, error) {
 	dir := filepath.Join(c.Data, "tls")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("certificates are kept in the data folder: %w", err)
@@ -51,11 +53,11 @@ func newACME(ctx context.Context, c Config, o tlsOptions, look time.Duration) (*
 	var roots *x509.CertPool // nil: whom this machine trusts
 	if file := c.TLS.ACME.CAFile; file != "" {
 		var err error
-		if roots, err = readRoots(file); err != nil {
+		if roots, err = ReadRoots(file); err != nil {
 			return nil, fmt.Errorf("tls.acme.ca_file: %w", err)
 		}
 	}
-	a := &acmeCertificates{tlsOptions: o, names: c.TLS.Names}
+	a := &acmeSource{options: o, names: c.TLS.Names}
 	log := zap.New(zapToSlog{log: o.log.With("by", "certmagic")})
 	a.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert:   func(certmagic.Certificate) (*certmagic.Config, error) { return a.config, nil },
@@ -105,8 +107,8 @@ func splitPort(addr string) (host string, port int) {
 	return host, port
 }
 
-// readRoots reads a PEM file of who is trusted.
-func readRoots(file string) (*x509.CertPool, error) {
+// ReadRoots reads a PEM file of who is trusted.
+func ReadRoots(file string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -118,9 +120,9 @@ func readRoots(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// certificate implements tlsSource; it also answers the authority's questions by
+// certificate implements source; it also answers the authority's questions by
 // TLS-ALPN-01 (RFC 8737).
-func (a *acmeCertificates) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (a *acmeSource) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return a.config.GetCertificate(hello)
 }
 
@@ -128,12 +130,12 @@ func (a *acmeCertificates) certificate(hello *tls.ClientHelloInfo) (*tls.Certifi
 const acmeTLS = "acme-tls/1"
 
 // challenge answers the authority's question by HTTP-01, if r is one.
-func (a *acmeCertificates) challenge(w http.ResponseWriter, r *http.Request) bool {
+func (a *acmeSource) challenge(w http.ResponseWriter, r *http.Request) bool {
 	return a.issuer.HandleHTTPChallenge(w, r)
 }
 
-// leaf implements tlsSource.
-func (a *acmeCertificates) leaf() *x509.Certificate {
+// leaf implements source.
+func (a *acmeSource) leaf() *x509.Certificate {
 	var first *x509.Certificate
 	for _, name := range a.names {
 		var newest *x509.Certificate
@@ -152,8 +154,8 @@ func (a *acmeCertificates) leaf() *x509.Certificate {
 	return first
 }
 
-// run implements tlsSource: it fetches what is missing and renews what ends.
-func (a *acmeCertificates) run(ctx context.Context) error {
+// run implements source: it fetches what is missing and renews what ends.
+func (a *acmeSource) run(ctx context.Context) error {
 	defer a.cache.Stop()
 	if err := a.config.ManageAsync(ctx, a.names); err != nil {
 		return fmt.Errorf("fetch certificates: %w", err)
@@ -163,15 +165,15 @@ func (a *acmeCertificates) run(ctx context.Context) error {
 }
 
 // event is told what certmagic does.
-func (a *acmeCertificates) event(_ context.Context, event string, data map[string]any) error {
+func (a *acmeSource) event(_ context.Context, event string, data map[string]any) error {
 	switch event {
 	case "cert_obtaining":
 		a.log.Info("fetching a certificate", "name", data["identifier"], "renewal", data["renewal"] == true)
 	case "cert_obtained":
-		a.changes.WithLabelValues(tlsDone).Inc()
+		a.changes.WithLabelValues(resultDone).Inc()
 		a.log.Info("a certificate was fetched", "name", data["identifier"], "authority", data["issuer"])
 	case "cert_failed":
-		a.changes.WithLabelValues(tlsFailed).Inc()
+		a.changes.WithLabelValues(resultFailed).Inc()
 		a.log.Error("no certificate was given: the name must lead to this machine, its port 80 to tls.plain or its port 443 to listen; it is tried again",
 			"name", data["identifier"], "renewal", data["renewal"] == true, "err", data["error"])
 	}

@@ -23,7 +23,7 @@ func (n *face) listenAudience(ctx context.Context, h http.Handler) error {
 		return usageError{fmt.Errorf(hint, err)}
 	}
 	server := n.listeners[len(n.listeners)-1].server
-	n.tls.server(server)
+	n.tls.Configure(server)
 	if err := n.shield.demand(server.TLSConfig); err != nil {
 		return err
 	}
@@ -66,15 +66,11 @@ func overTLS(h http.Handler) http.Handler {
 // Strict-Transport-Security is never sent: it would lock listeners out for months of a
 // station that has to go back to http for an evening.
 func (n *face) plain(h http.Handler) http.Handler {
-	var challenge func(http.ResponseWriter, *http.Request) bool
-	if a, ok := n.tls.source.(*acmeCertificates); ok {
-		challenge = a.challenge
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		read := r.Method == http.MethodGet || r.Method == http.MethodHead
 		door, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		switch {
-		case challenge != nil && challenge(w, r):
+		case n.tls.Challenge(w, r):
 		case read && isPage(door, r.URL.Path):
 			w.Header().Set("Cache-Control", "no-store")
 			http.Redirect(w, r, n.cfg.Public+r.URL.RequestURI(), http.StatusPermanentRedirect)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -11,9 +11,9 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// TLSConfig is about https. Browsers give a microphone to pages of https alone, and of
+// TLS is about https. Browsers give a microphone to pages of https alone, and of
 // this machine.
-type TLSConfig struct {
+type TLS struct {
 	// Mode is auto, files or off. With auto the listener speaks TLS when Public is
 	// https, with the certificate of the files when they are named and else with one
 	// that is fetched by ACME. files insists on the files. off is for a proxy or CDN in
@@ -31,11 +31,11 @@ type TLSConfig struct {
 	// Default ":80" with ACME or when Listen is port 443, else off.
 	Plain string `yaml:"plain"`
 	// ACME is about where certificates are fetched.
-	ACME ACMEConfig `yaml:"acme"`
+	ACME ACME `yaml:"acme"`
 }
 
-// ACMEConfig names an authority that gives certificates by itself (RFC 8555).
-type ACMEConfig struct {
+// ACME names an authority that gives certificates by itself (RFC 8555).
+type ACME struct {
 	// Email is where the authority writes to when something is wrong. Default: none.
 	Email string `yaml:"email"`
 	// Directory is the address of the authority. Default: Let's Encrypt.
@@ -45,26 +45,27 @@ type ACMEConfig struct {
 	CAFile string `yaml:"ca_file"`
 }
 
-// A tlsKind is where certificates come from.
-type tlsKind uint8
+// A CertKind is where certificates come from.
+type CertKind uint8
 
+// The kinds.
 const (
-	tlsNone tlsKind = iota
-	tlsFiles
-	tlsACME
+	NoCert    CertKind = iota // we do not end TLS
+	CertFiles                 // files that others renew
+	CertACME                  // an authority that we ask (RFC 8555)
 )
 
-// tlsKind says where the certificate of the audience's listener comes from.
-func (c *Config) tlsKind() tlsKind {
+// CertKind says where the certificate of the audience's listener comes from.
+func (c *Config) CertKind() CertKind {
 	switch {
 	case c.TLS.Mode == "off":
-		return tlsNone
+		return NoCert
 	case c.TLS.Mode == "files", c.TLS.Certificate != "":
-		return tlsFiles
+		return CertFiles
 	case strings.HasPrefix(c.Public, "https://"):
-		return tlsACME
+		return CertACME
 	}
-	return tlsNone
+	return NoCert
 }
 
 // usualListen is the address of the listener when nobody says one: where the public
@@ -72,7 +73,7 @@ func (c *Config) tlsKind() tlsKind {
 func (c *Config) usualListen() string {
 	u, err := url.Parse(c.Public)
 	switch {
-	case err != nil || c.tlsKind() == tlsNone || c.Public == "":
+	case err != nil || c.CertKind() == NoCert || c.Public == "":
 		return ":8080"
 	case u.Port() == "":
 		return ":443"
@@ -82,7 +83,7 @@ func (c *Config) usualListen() string {
 
 // usualPublic is the public address when nobody says one.
 func (c *Config) usualPublic(port string) string {
-	if c.tlsKind() == tlsNone {
+	if c.CertKind() == NoCert {
 		return "http://localhost:" + port
 	}
 	return "https://localhost:" + port
@@ -97,14 +98,14 @@ func (c *Config) checkTLS(public *url.URL) error {
 	if !slices.Contains([]string{"auto", "files", "off"}, t.Mode) {
 		return fmt.Errorf("tls.mode %q: use auto, files or off", t.Mode)
 	}
-	kind := c.tlsKind()
-	if kind == tlsNone {
+	kind := c.CertKind()
+	if kind == NoCert {
 		return nil
 	}
 	switch {
 	case (t.Certificate == "") != (t.Key == ""):
 		return errors.New("tls.certificate and tls.key: name both or neither")
-	case kind == tlsFiles && t.Certificate == "":
+	case kind == CertFiles && t.Certificate == "":
 		return errors.New("tls.mode files: name tls.certificate and tls.key")
 	case public.Scheme != "https":
 		return fmt.Errorf("public %q: with a certificate it begins with https://; when a proxy in front ends TLS set tls.mode: off", c.Public)
@@ -114,7 +115,7 @@ func (c *Config) checkTLS(public *url.URL) error {
 	}
 	if t.Plain == "" {
 		t.Plain = "off"
-		if _, port, _ := net.SplitHostPort(c.Listen); kind == tlsACME || port == "443" {
+		if _, port, _ := net.SplitHostPort(c.Listen); kind == CertACME || port == "443" {
 			t.Plain = ":80"
 		}
 	}
@@ -130,11 +131,11 @@ func (c *Config) checkTLS(public *url.URL) error {
 }
 
 // checkName checks a host that the certificate is to name.
-func (t *TLSConfig) checkName(name string, kind tlsKind) error {
+func (t *TLS) checkName(name string, kind CertKind) error {
 	if !certmagic.SubjectQualifiesForCert(name) || strings.ContainsAny(name, "/*") {
 		return fmt.Errorf("tls.names %q: write a host, as in radio.example.org", name)
 	}
-	if kind != tlsACME {
+	if kind != CertACME {
 		return nil
 	}
 	if d := t.ACME.Directory; d != "" {

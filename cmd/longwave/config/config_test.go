@@ -1,7 +1,6 @@
-package main
+package config
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,11 +14,11 @@ func load(t *testing.T, text string) (Config, error) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := loadConfig(path)
+	c, err := Load(path)
 	if err != nil {
 		return c, err
 	}
-	return c, c.check()
+	return c, c.Check()
 }
 
 func TestConfig(t *testing.T) {
@@ -91,25 +90,6 @@ func TestRTCConfig(t *testing.T) {
 	} {
 		if _, err := load(t, text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
-		}
-	}
-}
-
-func TestWithPort(t *testing.T) {
-	for _, tt := range []struct {
-		host, port, want string
-	}{
-		{"radio.example.org", "1935", "radio.example.org"},
-		{"radio.example.org", "8890", "radio.example.org:8890"},
-		{"2001:db8::7", "1935", "[2001:db8::7]"},
-		{"2001:db8::7", "8890", "[2001:db8::7]:8890"},
-	} {
-		addr, err := net.ResolveTCPAddr("tcp", ":"+tt.port)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := withPort(tt.host, addr); got != tt.want {
-			t.Errorf("%s, port %s: %q, want %q", tt.host, tt.port, got, tt.want)
 		}
 	}
 }

@@ -1,9 +1,14 @@
-package main
+// Package certs keeps the certificate of the audience's listener: from files that others
+// renew, or from an authority (ACME, RFC 8555).
+//
+// This package does not decide which addresses are answered without TLS.
+package certs
 
 import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"math"
 	"net/http"
@@ -11,18 +16,19 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"longwave/cmd/longwave/config"
 )
 
-// A tlsKeeper keeps the certificate that this node shows. It changes without anybody
-// noticing: who is connected stays on the certificate that they were shown.
-//
-// nil is a node without TLS of its own.
-type tlsKeeper struct {
-	source tlsSource
+// A Keeper keeps the certificate that this node shows. It changes without anybody
+// noticing: who is connected stays on the certificate that they were shown. The zero
+// value has none.
+type Keeper struct {
+	source source
 }
 
-// A tlsSource is where certificates come from: files or ACME.
-type tlsSource interface {
+// A source is where certificates come from: files or ACME.
+type source interface {
 	// certificate is crypto/tls's GetCertificate.
 	certificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// leaf is the certificate that ends first; nil: there is none, or one is missing.
@@ -31,60 +37,50 @@ type tlsSource interface {
 	run(ctx context.Context) error
 }
 
-// tlsOptions are what a source is told besides the configuration.
-type tlsOptions struct {
+// options are what a source is told besides the configuration.
+type options struct {
 	old     bool // files that have ended are better than none: the node was on air
 	log     *slog.Logger
 	changes *prometheus.CounterVec // result
 }
 
-// openTLS opens where the certificate comes from, and says what is wrong with it. A
-// node that was on air and starts again does so with an old certificate rather than
-// not at all: see [fileCertificate].
-func (n *face) openTLS(ctx context.Context, wasOnAir bool) error {
-	m := newTLSMetrics(n.registry)
-	var source tlsSource
+// Open opens where the certificate comes from: the files or the authority that cfg names.
+// It is nil when cfg wants no TLS. Its error is one line that says what to do. old says
+// that files which have ended are better than none, as for a node that was on air.
+func Open(ctx context.Context, cfg config.Config, old bool, log *slog.Logger, reg prometheus.Registerer) (*Keeper, error) {
+	m := newMetrics(reg)
+	o := options{old: old, log: log, changes: m.changes}
+	var from source
 	var err error
-	switch n.cfg.tlsKind() {
-	case tlsFiles:
-		source, err = openCertificateFiles(n.cfg.TLS, tlsOptions{
-			old: wasOnAir, log: n.log, changes: m.changes,
-		})
-	case tlsACME:
-		source, err = openACME(ctx, n.cfg, tlsOptions{log: n.log, changes: m.changes})
+	switch cfg.CertKind() {
+	case config.CertFiles:
+		from, err = openFiles(cfg.TLS, o)
+	case config.CertACME:
+		from, err = openACME(ctx, cfg, o)
 	default:
 	}
 	if err != nil {
-		return usageError{err}
+		return nil, err
 	}
-	m.watch(source)
-	if source != nil {
-		n.tls = &tlsKeeper{source}
+	m.watch(from)
+	if from == nil {
+		return nil, nil
 	}
-	return nil
-}
-
-// config returns how to speak TLS, for any protocol: which ones is up to the caller's
-// NextProtos. It is nil on a node without TLS of its own.
-func (t *tlsKeeper) config() *tls.Config {
-	if t == nil {
-		return nil
-	}
-	return &tls.Config{
-		// What is older is no longer safe (RFC 8996), and no player needs it.
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: t.source.certificate,
-	}
+	return &Keeper{from}, nil
 }
 
 // Run renews the certificate until ctx ends.
-func (t *tlsKeeper) Run(ctx context.Context) error { return t.source.run(ctx) }
+func (t *Keeper) Run(ctx context.Context) error { return t.source.run(ctx) }
 
-// server sets s up to speak TLS, with HTTP/2 for browsers and edges and HTTP/1.1 for
+// Configure sets s up to speak TLS, with HTTP/2 for browsers and edges and HTTP/1.1 for
 // Icecast clients, which name no protocol at all.
-func (t *tlsKeeper) server(s *http.Server) {
-	s.TLSConfig = t.config()
-	if _, ok := t.source.(*acmeCertificates); ok {
+func (t *Keeper) Configure(s *http.Server) {
+	s.TLSConfig = &tls.Config{
+		// What is older is no longer safe (RFC 8996), and no player needs it.
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: t.certificate,
+	}
+	if _, ok := t.source.(*acmeSource); ok {
 		s.TLSConfig.NextProtos = []string{acmeTLS} // net/http adds its own
 	}
 	// An edge puts the waiting requests of all its listeners on one connection: two
@@ -96,33 +92,47 @@ func (t *tlsKeeper) server(s *http.Server) {
 	s.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 1000}
 }
 
-// tlsMetrics are the metrics of the certificate. They are there without TLS too, so
+func (t *Keeper) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if t.source == nil {
+		return nil, errors.New("there is no certificate")
+	}
+	return t.source.certificate(hello)
+}
+
+// Challenge answers an authority's question whether the host is ours (RFC 8555, 8.3), if r
+// is one.
+func (t *Keeper) Challenge(w http.ResponseWriter, r *http.Request) bool {
+	a, ok := t.source.(*acmeSource)
+	return ok && a.challenge(w, r)
+}
+
+// metrics are the metrics of the certificate. They are there without TLS too, so
 // that an alarm can be tried on any node.
-type tlsMetrics struct {
+type metrics struct {
 	factory promauto.Factory
 	changes *prometheus.CounterVec // result: done, failed
 }
 
-func newTLSMetrics(reg prometheus.Registerer) tlsMetrics {
-	m := tlsMetrics{factory: promauto.With(reg)}
+func newMetrics(reg prometheus.Registerer) metrics {
+	m := metrics{factory: promauto.With(reg)}
 	m.changes = m.factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "longwave_tls_certificate_changes_total",
 		Help: "Times that a new certificate was to be taken: done, or failed, and the old one stays.",
 	}, []string{"result"})
-	for _, result := range []string{tlsDone, tlsFailed} {
+	for _, result := range []string{resultDone, resultFailed} {
 		m.changes.WithLabelValues(result)
 	}
 	return m
 }
 
 const (
-	tlsDone   = "done"
-	tlsFailed = "failed"
+	resultDone   = "done"
+	resultFailed = "failed"
 )
 
 // watch publishes how long the certificate of s lasts. Without TLS (s nil) it began at
 // 0 and lasts for ever; one that is missing began and ended at 0.
-func (m tlsMetrics) watch(s tlsSource) {
+func (m metrics) watch(s source) {
 	publish := func(name, help string, without float64, of func(*x509.Certificate) time.Time) {
 		m.factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 			if s == nil {

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -14,8 +14,8 @@ import (
 	"longwave/ingest/whip"
 )
 
-// RTCConfig is about browsers' microphones and OBS by WHIP: WebRTC.
-type RTCConfig struct {
+// RTC is about browsers' microphones and OBS by WHIP: WebRTC.
+type RTC struct {
 	// Listen is the UDP port for the sound of browsers, and the TCP port of the same
 	// number for networks that let no UDP through; off takes none. Default ":8189".
 	Listen string `yaml:"listen"`
@@ -24,11 +24,11 @@ type RTCConfig struct {
 	// IPv4 or IPv6, replace the machine's own of that family. Default: the machine's own.
 	Public []string `yaml:"public"`
 	// ICEServers are STUN and TURN servers that browsers are told. Default: none.
-	ICEServers []ICEServerConfig `yaml:"ice_servers"`
+	ICEServers []ICEServer `yaml:"ice_servers"`
 }
 
-// ICEServerConfig is a STUN or TURN server (RFC 7064, RFC 7065).
-type ICEServerConfig struct {
+// ICEServer is a STUN or TURN server (RFC 7064, RFC 7065).
+type ICEServer struct {
 	// URL as in turn:turn.example.org:3478?transport=udp.
 	URL string `yaml:"url"`
 	// Username for TURN. No default.
@@ -37,14 +37,14 @@ type ICEServerConfig struct {
 	CredentialFile string `yaml:"credential_file"`
 }
 
-// RTMPConfig is about OBS and hardware that sends RTMP.
-type RTMPConfig struct {
+// RTMP is about OBS and hardware that sends RTMP.
+type RTMP struct {
 	// Listen is the TCP port; off takes none. Default ":1935".
 	Listen string `yaml:"listen"`
 }
 
-// SRTConfig is about encoders that send SRT.
-type SRTConfig struct {
+// SRT is about encoders that send SRT.
+type SRT struct {
 	// Listen is the UDP port; off takes none. Default ":8890".
 	Listen string `yaml:"listen"`
 	// PassphraseFile holds a passphrase of 10 to 79 characters that every sender must
@@ -52,8 +52,8 @@ type SRTConfig struct {
 	PassphraseFile string `yaml:"passphrase_file"`
 }
 
-// FeedsConfig says when another feed of a group is taken.
-type FeedsConfig struct {
+// Feeds says when another feed of a group is taken.
+type Feeds struct {
 	// Loss is for how long nothing but concealment may come. Default 500ms.
 	Loss time.Duration `yaml:"loss"`
 	// Silence is for how long a feed may be silent while another is not; 0 is for ever.
@@ -65,21 +65,21 @@ type FeedsConfig struct {
 	Return time.Duration `yaml:"return"`
 }
 
-func defaultFeeds() *FeedsConfig {
-	return &FeedsConfig{Loss: feed.DefaultLoss, Silence: feed.DefaultSilence, SilenceBelow: feed.DefaultSilenceLUFS, Return: feed.DefaultHoldOff}
+func defaultFeeds() *Feeds {
+	return &Feeds{Loss: feed.DefaultLoss, Silence: feed.DefaultSilence, SilenceBelow: feed.DefaultSilenceLUFS, Return: feed.DefaultHoldOff}
 }
 
 // UnmarshalYAML implements yaml.InterfaceUnmarshaler: what is not named has its default.
-func (f *FeedsConfig) UnmarshalYAML(read func(any) error) error {
-	type plain FeedsConfig
+func (f *Feeds) UnmarshalYAML(read func(any) error) error {
+	type plain Feeds
 	p := plain(*defaultFeeds())
 	err := read(&p)
-	*f = FeedsConfig(p)
+	*f = Feeds(p)
 	return err
 }
 
-// options are the same for package feed, where zero is the default.
-func (f *FeedsConfig) options() feed.Options {
+// Options are the same for package feed, where zero is the default.
+func (f *Feeds) Options() feed.Options {
 	o := feed.Options{Loss: f.Loss, Silence: f.Silence, SilenceLUFS: f.SilenceBelow, HoldOff: f.Return}
 	if o.Silence == 0 {
 		o.Silence = -1
@@ -87,20 +87,20 @@ func (f *FeedsConfig) options() feed.Options {
 	return o
 }
 
-func (f *FeedsConfig) check() error {
+func (f *Feeds) check() error {
 	if f.Loss < 20*time.Millisecond || f.Silence < 0 || f.Return < 0 || f.SilenceBelow > -20 || f.SilenceBelow < -100 {
 		return errors.New("feeds: loss is at least 20ms, silence_below -100 to -20 LUFS, and no time is negative")
 	}
 	return nil
 }
 
-// inputs returns the keys of the ports and what they hold.
-func (c *Config) inputs() map[string]string {
+// Inputs returns the keys of the ports and what they hold.
+func (c *Config) Inputs() map[string]string {
 	return map[string]string{"rtc.listen": c.RTC.Listen, "rtmp.listen": c.RTMP.Listen, "srt.listen": c.SRT.Listen}
 }
 
 func (c *Config) checkInputs() error {
-	for key, addr := range c.inputs() {
+	for key, addr := range c.Inputs() {
 		if addr == "off" {
 			continue
 		}
@@ -112,7 +112,7 @@ func (c *Config) checkInputs() error {
 }
 
 // check reads what browsers would else stumble over.
-func (c *RTCConfig) check() error {
+func (c *RTC) check() error {
 	for i, a := range c.Public {
 		addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(a, "["), "]"))
 		if err != nil || addr.Zone() != "" || addr.IsUnspecified() || addr.IsMulticast() || addr.IsLinkLocalUnicast() {
@@ -132,7 +132,7 @@ func (c *RTCConfig) check() error {
 }
 
 // checkSound checks what a station plays and how loud.
-func (s *StationConfig) checkSound() error {
+func (s *Station) checkSound() error {
 	if s.Loudness == 0 {
 		s.Loudness = -18
 	}
@@ -161,8 +161,8 @@ func redact(address string) string {
 	return u.Redacted()
 }
 
-// readSecret reads a small secret from a file; without a path there is none.
-func readSecret(path string) (string, error) {
+// ReadSecret reads a small secret from a file; without a path there is none.
+func ReadSecret(path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
