@@ -11,10 +11,11 @@ export interface Way {
   up: () => void;
 }
 
-/** How long to wait for own addresses, for a connection, and after a break, in ms. */
+/** How long to wait for own addresses, for a connection, after a break, and for a goodbye, in ms. */
 const gathering = 1000;
 const connecting = 10_000;
 const breaking = 3000;
+const parting = 2000;
 
 /** Opus twice over (RFC 2198) first, where the browser can: a lost packet is in the next one. */
 export function prefer(codecs: readonly RTCRtpCodec[]): RTCRtpCodec[] {
@@ -57,10 +58,16 @@ async function session(way: Way, equip: (pc: RTCPeerConnection) => void): Promis
   } catch (error) {
     return judge(error);
   } finally {
-    pc.close();
-    // It may be the page's last deed.
-    if (resource) void fetch(resource, { method: 'DELETE', headers: way.headers, keepalive: true }).catch(() => undefined);
+    // The goodbye first: to a closed connection the server has said its own, and there is nothing left to delete.
+    if (resource) void goodbye(resource, way.headers).finally(() => pc.close());
+    else pc.close();
   }
+}
+
+/** Ends a session at the server. It may be the page's last deed. */
+async function goodbye(resource: string, headers: Record<string, string>): Promise<void> {
+  const said = fetch(resource, { method: 'DELETE', headers, keepalive: true, signal: AbortSignal.timeout(parting) });
+  await said.catch(() => undefined);
 }
 
 /** What an error means for trying again. */

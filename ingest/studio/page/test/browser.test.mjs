@@ -108,11 +108,23 @@ describe('the studio', { concurrency: 3 }, () => {
     await page.click('.mute');
     await until(() => !server.state.speakers[0].muted, 'heard again');
 
+    await page.evaluate(() => {
+      window.deeds = [];
+      const [ask, { prototype }] = [window.fetch, RTCPeerConnection];
+      window.fetch = (input, init) => ask(input, init).finally(() => init?.method === 'DELETE' && window.deeds.push('said goodbye'));
+      const { close } = prototype;
+      prototype.close = function () {
+        window.deeds.push('closed');
+        return close.call(this);
+      };
+    });
     await page.click('.own >> text=Leave');
     await page.click('dialog .danger');
     await page.waitForSelector('.door');
     assert.match(await page.textContent('.parted'), /You have left/);
     await until(() => asked(server, 'DELETE', '').filter((c) => c.path.startsWith('/whip')).length === 1, 'the seat is given back');
+    await until(() => page.evaluate(() => window.deeds.length === 4), 'both ways are closed');
+    assert.equal(await page.evaluate(() => window.deeds[0]), 'said goodbye', 'to a closed connection it would be a 404');
     assert.equal(await page.evaluate(() => document.activeElement.tagName), 'H2');
   });
 
