@@ -56,13 +56,16 @@ function rateWithoutParts(late: number, buffer: number): number {
   return Math.min(FASTEST, 1 + 0.02 * (late - 1));
 }
 
+/** So far behind, in seconds, catching up takes too long; who comes back from a store is nearer. */
+const FAR = 12;
+
 /**
  * Whether to go to the live edge at once instead of catching up. After silence
  * a jump costs nothing; while sound is heard only a long way is worth one.
  */
 export function shouldJump(s: Sample, silentMs: number): boolean {
   const late = s.latency - s.target;
-  return silentMs > 300 ? late > Math.max(0.4, 2 * s.part) : late > Math.max(6, 2 * s.target);
+  return silentMs > 300 ? late > (s.part === 0 ? 3 : Math.max(0.4, 2 * s.part)) : late > Math.max(FAR, 2 * s.target);
 }
 
 /** So long an outage is taken for a program that starts again: it is bridged where it is. */

@@ -12,6 +12,8 @@ import Hls, {
 import { limits, RELIABLE_S, target } from './controller';
 import { loaderFor } from './loader';
 import { nothing, nowAt, type Now } from './marks';
+import { read } from './read';
+import { Return } from './return';
 import { bufferAhead, type Attempt, type Failure, type Session, type Status } from './session';
 import { Steering } from './steering';
 import { Ways } from './ways';
@@ -38,7 +40,10 @@ class HlsSession implements Session {
   private readonly hls: Hls;
   private readonly ways = new Ways();
   private steering: Steering | null = null;
+  private readonly back: Return;
   private attached = false;
+  private edge = 0;
+  private movedAt = performance.now(); // the edge
 
   constructor(private readonly attempt: Attempt) {
     const open = OPENING_MS * 1.5 ** attempt.failures;
@@ -47,11 +52,12 @@ class HlsSession implements Session {
       name: attempt.station,
       ways: this.ways,
       entered: (entry) => {
-        this.ways.set(entry);
+        this.ways.set(entry, attempt.hosts);
         this.steering?.stop();
         this.steering = new Steering(this.ways, entry.steering);
       },
     });
+    this.back = new Return({ ways: this.ways, name: attempt.station, read, random: Math.random, now: () => performance.now() });
     this.hls = new Hls({
       pLoader: loader as unknown as NonNullable<HlsConfig['pLoader']>,
       fLoader: loader as unknown as NonNullable<HlsConfig['fLoader']>,
@@ -95,6 +101,10 @@ class HlsSession implements Session {
     if (!details.live) return hooks.ended();
     if (staleEdge !== null && edgeOf(details) === staleEdge) return;
     this.attach();
+    if (this.ways.fallen) this.back.start(details.url);
+    else this.back.stop();
+    if (details.edge !== this.edge) this.movedAt = performance.now();
+    this.edge = details.edge;
     if (details.advanced) hooks.moved();
   }
 
@@ -121,16 +131,23 @@ class HlsSession implements Session {
     if (!details) return null;
     const { audio } = this.attempt;
     return {
-      latency: details.edge + details.age - audio.currentTime,
+      latency: this.liveEdge(details) - audio.currentTime,
       target: this.attempt.reliable
         ? RELIABLE_S
         : target(details.partHoldBack || details.holdBack || 3 * details.targetduration, details.partTarget),
       buffer: bufferAhead(audio),
       part: this.attempt.reliable ? 0 : details.partTarget,
+      backup: this.ways.fallen && (this.ways.quickSeen || this.attempt.wasQuick),
+      quick: this.ways.quickSeen && !this.ways.fallen,
       edge: edgeOf(details),
       bitrate: this.hls.levels[this.hls.currentLevel]?.bitrate ?? 0,
       now: this.now(details),
     };
+  }
+
+  // By the time that has passed, not by the clock: that one may be set at any moment.
+  private liveEdge(details: LevelDetails): number {
+    return details.edge + (performance.now() - this.movedAt) / 1000;
   }
 
   private now(details: LevelDetails): Now {
@@ -140,8 +157,15 @@ class HlsSession implements Session {
   }
 
   jump(): void {
-    const to = this.hls.liveSyncPosition;
-    if (to !== null) this.attempt.audio.currentTime = to;
+    const details = this.hls.latestLevelDetails;
+    const status = this.status();
+    if (!details || !status) return;
+    const newest = details.edge - (status.part || details.targetduration);
+    this.seek(Math.min(this.liveEdge(details) - status.target, newest), details);
+  }
+
+  private seek(to: number, details: LevelDetails): void {
+    this.attempt.audio.currentTime = Math.max(to, details.fragmentStart);
   }
 
   retry(): void {
@@ -150,6 +174,7 @@ class HlsSession implements Session {
 
   stop(): void {
     this.steering?.stop();
+    this.back.stop();
     this.hls.destroy();
   }
 }

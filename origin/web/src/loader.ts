@@ -20,6 +20,12 @@ export interface Station {
   readonly entered: (entry: Entry) => void;
 }
 
+/** An answer that is used when there is no better one. */
+interface Spare {
+  readonly plain: boolean;
+  readonly deliver: () => void;
+}
+
 /** One try at one pathway. */
 interface Run {
   readonly route: Route;
@@ -36,6 +42,9 @@ interface Failed {
 
 /** Misdirected Request (RFC 9110 section 15.5.20): hls.js does not try a 4xx again. */
 const MISDIRECTED = 421;
+
+/** A request that has brought nothing for so long is as good as failed. */
+const HUNG_MS = 1000;
 
 const now = (): number => performance.now();
 
@@ -58,7 +67,8 @@ class WayLoader implements Loader<LoaderContext> {
   private readonly runs: Run[] = [];
   private readonly timers: ReturnType<typeof setTimeout>[] = [];
   private winner: Loader<LoaderContext> | null = null;
-  private old: (() => void) | null = null; // delivers an answer that is only old
+  private spare: Spare | null = null;
+  private reserved = false; // the other kind of pathways is being asked too
 
   constructor(
     private readonly config: HlsConfig,
@@ -76,9 +86,22 @@ class WayLoader implements Loader<LoaderContext> {
     this.settings = settings;
     this.callbacks = callbacks;
     this.stats.loading.start = now();
-    this.routes = this.station.ways.routes(context.url, now());
-    this.many = this.routes.length > 1;
+    const { ways } = this.station;
+    this.routes = ways.routes(context.url, now());
+    this.many = ways.many(context.url);
     this.next();
+    // Where nothing at all comes the other kind is asked, failed or not.
+    if (this.many && !this.reserved) this.timers.push(setTimeout(() => this.reserve(false), Math.max(HUNG_MS, ways.graceMs(now()) + 1)));
+  }
+
+  /** Goes on to the other kind of pathways; false when there is none, or not yet. */
+  private reserve(absent: boolean): boolean {
+    const { context, station } = this;
+    if (this.reserved || this.winner || !context) return false;
+    station.ways.lost(context.url, now());
+    this.routes.push(...station.ways.reserve(context.url, now(), absent));
+    this.reserved = this.routes.length > 0;
+    return this.next();
   }
 
   /** Tries the next pathway; false when there is none. */
@@ -111,10 +134,11 @@ class WayLoader implements Loader<LoaderContext> {
   private answered(run: Run, response: LoaderResponse, stats: LoaderStats, details: Failed['details']): void {
     if (run.over || this.winner) return;
     const wrong = this.inspect(run, response);
-    if (wrong === 'old') this.old ??= () => this.deliver(run, response, stats, details);
+    const deliver = (): void => this.deliver(run, response, stats, details);
+    if (wrong === 'old' || wrong === 'plain') this.spare ??= { plain: wrong === 'plain', deliver };
     if (wrong) return this.failed(run, { code: MISDIRECTED, text: wrong, timeout: false, details });
     this.judge(run);
-    this.deliver(run, response, stats, details);
+    deliver();
   }
 
   private deliver(run: Run, response: LoaderResponse, stats: LoaderStats, details: Failed['details']): void {
@@ -122,8 +146,17 @@ class WayLoader implements Loader<LoaderContext> {
     if (!context || !callbacks) return;
     this.winner = run.loader;
     this.clear(run.loader);
+    this.note(run.route.way, response.data);
     Object.assign(this.stats, stats, { loading: { ...stats.loading, start: this.stats.loading.start } });
     callbacks.onSuccess(this.many ? { ...response, url: context.url } : response, this.stats, context, details);
+  }
+
+  private note(way: string | null, data: unknown): void {
+    const { ways } = this.station;
+    if (data instanceof ArrayBuffer) return ways.gave(way, now());
+    if (typeof data !== 'string' || this.context?.type === 'manifest') return;
+    const edge = edgeOf(data);
+    if (!edge.ended) ways.listed(way, edge.blocks, now(), this.stats.loading.start);
   }
 
   /** What the others did shows how they are: they failed where this one did not. */
@@ -140,8 +173,9 @@ class WayLoader implements Loader<LoaderContext> {
     if (run.over || this.winner) return;
     run.over = true;
     if (this.next() || this.runs.some((r) => !r.over)) return;
-    if (this.old) return this.old();
-    const { context, callbacks } = this;
+    if (this.reserve(why.code === 404 || why.code === 410)) return;
+    const { context, callbacks, spare } = this;
+    if (spare && (!spare.plain || this.station.ways.graceOver(now()))) return spare.deliver();
     this.clear();
     if (!context || !callbacks) return;
     this.stats.loading.end = now();
@@ -165,7 +199,8 @@ class WayLoader implements Loader<LoaderContext> {
     const edge = edgeOf(data);
     const verdict = judge(run.route.url, edge);
     const stands = !edge.ended && ways.stands(run.route.way, run.route.url, position(edge), now());
-    if (verdict !== 'good') return this.many ? verdict : '';
+    if (verdict === 'plain') return verdict;
+    if (verdict === 'old') return this.many ? verdict : '';
     return stands && this.many ? 'old' : '';
   }
 

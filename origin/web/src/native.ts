@@ -22,6 +22,8 @@ export function playNative({ audio, source, hooks }: Attempt): Session {
     target: 0,
     buffer: bufferAhead(audio),
     part: 0,
+    backup: false,
+    quick: false,
     edge: null,
     bitrate: 0,
     now: nothing,

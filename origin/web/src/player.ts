@@ -1,7 +1,7 @@
 // Keeps sound coming once the listener asked for it, whatever happens to the
 // line: it starts sessions, watches whether sound advances, holds the distance
 // to the live edge, and starts again by itself after any outage.
-import { attemptMs, BRIEF_MS, rate, retryDelayMs, shouldJump } from './controller';
+import { attemptMs, BRIEF_MS, LOW_BUFFER, rate, retryDelayMs, shouldJump } from './controller';
 import type { Attempt, Failure, Session, Status } from './session';
 import { initial, phase, reduce, type Event, type State } from './states';
 
@@ -12,6 +12,9 @@ const SILENCE_MS = 500;
 const OVERDUE_MS = 6000;
 /** Time that a session may be silent, without having failed, before it counts as broken. */
 const STALL_MS = 2500;
+
+/** So long it is said that the usual way is back. */
+const RETURNED_MS = 15_000;
 
 /** What plays. */
 export interface Engine {
@@ -52,6 +55,9 @@ export class Player {
   private mended = false; // it was told to, and may be late now
   private brokenAt: number | null = null; // of the outage, over its attempts
   private lastEdge: number | null = null;
+  private wasQuick = false; // since the press
+  private backup = false; // at the last look
+  private returnedAt = -Infinity;
 
   // What is heard.
   private soundAt = 0;
@@ -86,6 +92,9 @@ export class Player {
     this.failures = 0;
     this.brokenAt = null;
     this.lastEdge = null;
+    this.wasQuick = false;
+    this.backup = false;
+    this.returnedAt = -Infinity;
     this.soundAt = this.now();
     this.begin();
     this.timer = setInterval(() => this.look(), TICK_MS);
@@ -144,6 +153,8 @@ export class Player {
       audio,
       source,
       station,
+      hosts: hosts.flatMap(([entry = '']) => (/^https?:/.test(entry) ? [entry.slice(0, entry.lastIndexOf('/') + 1)] : [])),
+      wasQuick: this.wasQuick || this.host % hosts.length > 0,
       reliable: this.reliable,
       failures: this.failures,
       staleEdge: this.lastEdge,
@@ -225,7 +236,7 @@ export class Player {
     const status = this.session?.status() ?? null;
     const sounding = this.advanced(now);
     const silentMs = now - this.soundAt;
-    if (sounding) this.heard(status);
+    if (sounding) this.heard(now, status);
     else if (silentMs > (this.state.heard ? SILENCE_MS : OVERDUE_MS)) this.dispatch({ type: 'silence' });
     this.recover(now, silentMs, status);
     if (status && status.latency !== null) this.follow(now, silentMs, { ...status, latency: status.latency });
@@ -242,7 +253,7 @@ export class Player {
     return sounding;
   }
 
-  private heard(status: Status | null): void {
+  private heard(now: number, status: Status | null): void {
     if (this.retryAt === null) {
       this.brokenAt = null;
       this.failures = 0;
@@ -251,8 +262,18 @@ export class Player {
     if (!this.state.sounding) this.dispatch({ type: 'sound' });
     if (!status) return;
     this.lastEdge = status.edge;
+    this.watchWay(status, now);
     const { onAir } = status.now;
     if (onAir !== this.state.onAir) this.dispatch({ type: 'onair', onAir });
+  }
+
+  // A backup way is said as long as it lasts, and the return for a while.
+  private watchWay({ backup, quick }: Status, now: number): void {
+    this.wasQuick ||= quick;
+    if (this.backup && !backup) this.returnedAt = now;
+    this.backup = backup;
+    const way = backup ? 'backup' : now - this.returnedAt < RETURNED_MS ? 'returned' : 'usual';
+    if (way !== this.state.way) this.dispatch({ type: 'way', way });
   }
 
   private recover(now: number, silentMs: number, status: Status | null): void {
@@ -280,6 +301,13 @@ export class Player {
     const quietMs = this.mended ? BRIEF_MS : silentMs;
     if (silentMs === 0) this.mended = false;
     if (this.state.heard && now - this.jumpedAt > 2000 && shouldJump(status, quietMs)) {
+      this.jumpedAt = now;
+      this.session?.jump();
+      return;
+    }
+    // The sound in hand is out and a store has the next only seconds later: a little is heard
+    // again, instead of silence, and then it goes on.
+    if (status.backup && status.buffer < LOW_BUFFER && status.latency < status.target - 1 && now - this.jumpedAt > 5000) {
       this.jumpedAt = now;
       this.session?.jump();
       return;

@@ -11,6 +11,10 @@ export interface Status {
   readonly buffer: number;
   /** Length of a part in seconds; 0 where there is none. */
   readonly part: number;
+  /** It comes by a plain pathway, and there are quick ones, which do not answer. */
+  readonly backup: boolean;
+  /** It comes by a quick pathway. */
+  readonly quick: boolean;
   /** Names the newest media in the playlist: it changes when the edge moves. */
   readonly edge: number | null;
   /** Bits per second of the rendition that is heard; 0 when unknown. */
@@ -39,6 +43,10 @@ export interface Attempt {
   readonly source: string;
   /** The station's name, as in addresses. */
   readonly station: string;
+  /** Other addresses of the station, each with a slash at its end. */
+  readonly hosts: readonly string[];
+  /** It was quick before this attempt, or should be. */
+  readonly wasQuick: boolean;
   /** The listener would rather be late than miss anything. */
   readonly reliable: boolean;
   /** How many attempts failed before this one: time limits grow with it. */

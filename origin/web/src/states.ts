@@ -11,6 +11,9 @@ export type Engine = 'loading' | 'late' | 'ready' | 'none';
 /** What is known of the station. */
 export type Station = 'unknown' | 'present' | 'absent' | 'ended';
 
+/** The way on which sound comes: a slower one is a backup, and for a while the usual one is back. */
+export type Way = 'usual' | 'backup' | 'returned';
+
 export interface State {
   /** The listener asked for sound. */
   readonly wanted: boolean;
@@ -24,6 +27,7 @@ export interface State {
   readonly station: Station;
   readonly online: boolean;
   readonly onAir: OnAir;
+  readonly way: Way;
 }
 
 export type Event =
@@ -31,7 +35,8 @@ export type Event =
   | { readonly type: 'engine'; readonly engine: Engine }
   | { readonly type: 'station'; readonly station: Station }
   | { readonly type: 'network'; readonly online: boolean }
-  | { readonly type: 'onair'; readonly onAir: OnAir };
+  | { readonly type: 'onair'; readonly onAir: OnAir }
+  | { readonly type: 'way'; readonly way: Way };
 
 /** The states by name, for style sheets and for measuring. */
 export type Phase =
@@ -41,6 +46,7 @@ export type Phase =
   | 'idle'
   | 'starting'
   | 'playing'
+  | 'fallback'
   | 'reconnecting'
   | 'offline'
   | 'waiting'
@@ -56,6 +62,7 @@ export const initial: State = {
   station: 'unknown',
   online: true,
   onAir: 'unknown',
+  way: 'usual',
 };
 
 export function reduce(state: State, event: Event): State {
@@ -79,13 +86,15 @@ export function reduce(state: State, event: Event): State {
       return { ...state, online: event.online };
     case 'onair':
       return { ...state, onAir: event.onAir };
+    case 'way':
+      return { ...state, way: event.way };
   }
 }
 
 export function phase(state: State): Phase {
   const { wanted, sounding, heard, overdue, engine, station, online } = state;
   if (engine === 'none') return 'unsupported';
-  if (wanted && sounding) return 'playing';
+  if (wanted && sounding) return state.way === 'backup' ? 'fallback' : 'playing';
   if (wanted && !online) return 'offline';
   if (station === 'ended') return 'ended';
   if (station === 'absent' && !wanted) return 'absent';
@@ -112,9 +121,16 @@ const heard: Readonly<Record<OnAir, { readonly sentence: Key; readonly dot: Dot 
   hold: { sentence: 'hold', dot: 'waiting' },
 };
 
+// What is on air comes first: who hears music wants to know why.
+function hearing({ onAir, way }: State): { readonly sentence: Key; readonly dot: Dot } {
+  const said = heard[onAir];
+  if (way === 'usual' || onAir === 'hold') return said;
+  return way === 'backup' ? { sentence: 'fallback', dot: 'waiting' } : { sentence: 'returned', dot: said.dot };
+}
+
 export function view(state: State): View {
   const p = phase(state);
-  if (p === 'playing') return { phase: p, ...heard[state.onAir], button: 'pause', showBehind: true };
+  if (p === 'playing' || p === 'fallback') return { phase: p, ...hearing(state), button: 'pause', showBehind: true };
   const quiet = p === 'unsupported' || p === 'idle' || p === 'absent' || p === 'ended';
   const button = state.wanted && p !== 'ended' ? 'pause' : 'play';
   return { phase: p, sentence: p, dot: quiet ? 'none' : 'waiting', button, showBehind: false };

@@ -1,11 +1,11 @@
 // Follows the steering manifest (HLS Content Steering Specification): which pathways to take,
 // the best one first. It is asked for on every pathway until one answers; when none does,
 // the last list stays.
+import { read } from './read';
 import type { Ways } from './ways';
 
 const DEFAULT_TTL_S = 10;
 const LEAST_TTL_S = 5;
-const LIMIT_MS = 3000;
 
 export class Steering {
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -42,21 +42,18 @@ export class Steering {
   }
 }
 
-async function ask(at: string): Promise<{ ttl: number; priority: string[] } | null> {
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), LIMIT_MS);
-  try {
-    const answer = await fetch(at, { credentials: 'omit', signal: abort.signal });
-    return answer.ok ? parse(await answer.json()) : null;
-  } catch {
-    return null;
-  } finally {
-    clearTimeout(timer);
-  }
+async function ask(at: string): Promise<Said | null> {
+  const answer = await read(at);
+  return answer && parse(await answer.json().catch(() => null));
+}
+
+interface Said {
+  readonly ttl: number;
+  readonly priority: string[];
 }
 
 /** Reads a steering manifest; null when it is none. */
-export function parse(manifest: unknown): { ttl: number; priority: string[] } | null {
+export function parse(manifest: unknown): Said | null {
   if (typeof manifest !== 'object' || manifest === null) return null;
   const { VERSION, TTL, 'PATHWAY-PRIORITY': list } = manifest as Record<string, unknown>;
   if (VERSION !== 1 || !Array.isArray(list) || !list.every((id) => typeof id === 'string') || list.length === 0) return null;

@@ -69,8 +69,10 @@ test('after silence the player jumps, while sound is heard only from afar', () =
   assert.equal(shouldJump(late, 0), false);
   assert.equal(shouldJump(late, 1000), true);
   assert.equal(shouldJump({ ...low, latency: 1.5 }, 1000), false);
-  assert.equal(shouldJump({ ...low, latency: 10 }, 0), true);
+  assert.equal(shouldJump({ ...low, latency: 14 }, 0), true);
+  assert.equal(shouldJump({ ...low, latency: 10 }, 0), false, 'who comes back from a store misses nothing');
   assert.equal(shouldJump({ ...plain, latency: 15 }, 0), false);
+  assert.equal(shouldJump({ ...plain, latency: 8 }, 1000), false, 'the edge of a store moves in steps');
 });
 
 test('attempts come soon at first, then a share of the outage apart, never all at once', () => {

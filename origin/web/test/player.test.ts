@@ -60,7 +60,7 @@ class World {
 
   private status(): Status | null {
     if (!this.attempt) return null;
-    return { latency: 1.3, target: 1.28, buffer: this.buffer, part: 0.32, edge: this.edge, bitrate: 0, now: nothing };
+    return { latency: 1.3, target: 1.28, buffer: this.buffer, part: 0.32, backup: false, quick: true, edge: this.edge, bitrate: 0, now: nothing };
   }
 
   // 100 ms of the world: sound in hand is played, the line does what it does.

@@ -9,6 +9,7 @@ const sound: Event = { type: 'sound' };
 const silence: Event = { type: 'silence' };
 const station = (s: 'present' | 'absent' | 'ended'): Event => ({ type: 'station', station: s });
 const engine = (e: 'late' | 'ready' | 'none'): Event => ({ type: 'engine', engine: e });
+const way = (w: 'usual' | 'backup' | 'returned'): Event => ({ type: 'way', way: w });
 const network = (online: boolean): Event => ({ type: 'network', online });
 
 const cases: [string, Event[], string][] = [
@@ -18,6 +19,10 @@ const cases: [string, Event[], string][] = [
   ['sound', [play, sound], 'playing'],
   ['sound stops', [play, sound, silence], 'reconnecting'],
   ['sound comes back', [play, sound, silence, sound], 'playing'],
+  ['sound by a backup way', [play, sound, way('backup')], 'fallback'],
+  ['by a backup way, and that stops', [play, sound, way('backup'), silence], 'reconnecting'],
+  ['the usual way is back', [play, sound, way('backup'), way('returned')], 'playing'],
+  ['paused by a backup way', [play, sound, way('backup'), pause, play, sound], 'playing'],
   ['paused', [play, sound, pause], 'idle'],
   ['paused while reconnecting', [play, sound, silence, pause], 'idle'],
   ['pressed again', [play, sound, pause, play], 'starting'],

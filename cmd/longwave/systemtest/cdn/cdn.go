@@ -153,6 +153,13 @@ func (c *CDN) listen(ctx context.Context, addr string) error {
 	return nil
 }
 
+// ready says whether there is an origin.
+func (c *CDN) ready() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.origin != nil
+}
+
 // state returns the fault and what is closed when it changes.
 func (c *CDN) state() (Fault, chan struct{}) {
 	c.mu.Lock()
@@ -168,6 +175,10 @@ func (c *CDN) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	fault, changed := c.state()
 	if c.fail(w, r, fault, changed) {
+		return
+	}
+	if !c.ready() {
+		c.proxy.ErrorHandler(w, r, nil)
 		return
 	}
 	// An answer that the origin holds back belongs to the fault that has come meanwhile.
