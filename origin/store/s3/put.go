@@ -43,15 +43,16 @@ func (s *Store) PutIf(ctx context.Context, n store.Name, data []byte, c store.Co
 
 // put writes and leaves the condition to the server.
 func (s *Store) put(ctx context.Context, n store.Name, data []byte, mode store.Mode, want store.ETag) (store.ETag, error) {
-	in := s.input(n, data)
-	switch mode {
-	case store.Create, store.CreateOnce:
-		in.IfNoneMatch = aws.String("*")
-	case store.Compare:
-		in.IfMatch = (*string)(&want)
-	case store.Replace:
+	if mode == store.Replace {
+		return s.replace(ctx, n, data)
 	}
-	if mode == store.Create || mode == store.Compare {
+	in := s.input(n, data)
+	if mode == store.Compare {
+		in.IfMatch = (*string)(&want)
+	} else {
+		in.IfNoneMatch = aws.String("*")
+	}
+	if mode != store.CreateOnce {
 		in.Metadata = map[string]string{writeIDKey: rand.Text()}
 	}
 	out, err := s.client.PutObject(ctx, in)

@@ -169,6 +169,7 @@ func (s *Store) delete(ctx context.Context, n store.Name) error {
 		}
 		defer unlock()
 	}
+	s.versions.forget(n)
 	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.opts.Bucket, Key: s.key(n)})
 	if err != nil && !isMissing(err) {
 		return err

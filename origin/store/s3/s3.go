@@ -68,11 +68,12 @@ type Options struct {
 
 // A Store is a [store.Store] in a bucket.
 type Store struct {
-	client *s3.Client
-	http   *http.Client // without credentials, to look as the public does
-	opts   Options
-	keys   *aws.CredentialsCache // of a credentials file; nil: the SDK's chain
-	locks  keyLocks              // used with SingleWriter
+	client   *s3.Client
+	http     *http.Client // without credentials, to look as the public does
+	opts     Options
+	keys     *aws.CredentialsCache // of a credentials file; nil: the SDK's chain
+	locks    keyLocks              // used with SingleWriter
+	versions versions
 }
 
 var _ store.Store = (*Store)(nil)
