@@ -18,6 +18,12 @@ type file struct {
 	length, gzLen []string
 }
 
+// fileCost is about what a file takes in memory besides its bytes.
+const fileCost = 512
+
+// size is how many bytes f takes in memory.
+func (f *file) size() int64 { return int64(len(f.data)+len(f.gz)) + fileCost }
+
 // newFile describes an object. Text is compressed; sound is compressed already.
 func newFile(o packager.Object) *file {
 	f := &file{

@@ -92,7 +92,7 @@ func (l *Live) foreignSize(station string) int64 {
 	n := int64(0)
 	for path, f := range *l.foreign.files.Load() {
 		if strings.HasPrefix(path, station+"/") {
-			n += int64(len(f.data))
+			n += f.size()
 		}
 	}
 	return n

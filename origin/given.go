@@ -2,6 +2,8 @@ package origin
 
 import (
 	"maps"
+	"path"
+	"slices"
 	"strings"
 
 	"longwave/packager"
@@ -83,8 +85,71 @@ func (l *Live) Forget(station string) {
 	}
 }
 
-// Size returns how many renditions a station has in memory, and its bytes, those of
-// foreign files included.
+// DropUnlisted drops the renditions of a station whose live edge stands and that no
+// multivariant playlist names, and returns their names: nobody is told of them, and whoever
+// made them has ended or makes others now. It drops nothing while there are no lists.
+func (l *Live) DropUnlisted(station string) []string {
+	var gone []string
+	for name, r := range *l.lines.Load() {
+		if s := r.edge.Load(); strings.HasPrefix(name, station+"/") && s != nil && s.stands {
+			gone = append(gone, strings.TrimPrefix(name, station+"/"))
+		}
+	}
+	if len(gone) == 0 { // as a rule
+		return nil
+	}
+	listed, ok := l.listed(station)
+	gone = slices.DeleteFunc(gone, func(name string) bool { return !ok || listed[name] })
+	if len(gone) == 0 {
+		return nil
+	}
+	l.putMu.Lock()
+	defer l.putMu.Unlock()
+	old := *l.lines.Load()
+	lines := maps.Clone(old)
+	for _, name := range gone {
+		delete(lines, station+"/"+name)
+	}
+	l.lines.Store(&lines)
+	for _, name := range gone {
+		old[station+"/"+name].remove(packager.Key{Kind: packager.Media})
+	}
+	return gone
+}
+
+// listed returns the renditions that the multivariant playlists of a station name; it is
+// false when there are none.
+func (l *Live) listed(station string) (names map[string]bool, ok bool) {
+	names = map[string]bool{}
+	for key, f := range *l.lists.Load() {
+		if !strings.HasPrefix(key, station+"/") || !strings.HasSuffix(key, ".m3u8") {
+			continue
+		}
+		m, err := hls.ParseMultivariant(f.data)
+		if err != nil {
+			return nil, false
+		}
+		for _, v := range m.Variants {
+			names[path.Base(path.Dir(v.URI))] = true
+		}
+		ok = true
+	}
+	return names, ok
+}
+
+// Lists returns how many multivariant playlists and states a station has.
+func (l *Live) Lists(station string) int {
+	n := 0
+	for key := range *l.lists.Load() {
+		if strings.HasPrefix(key, station+"/") {
+			n++
+		}
+	}
+	return n
+}
+
+// Size returns how many renditions a station has in memory, and the bytes that its files
+// take, those of foreign ones included.
 func (l *Live) Size(station string) (renditions int, bytes int64) {
 	for name, r := range *l.lines.Load() {
 		if strings.HasPrefix(name, station+"/") {

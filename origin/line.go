@@ -104,9 +104,9 @@ func (l *line) add(k packager.Key, f *file) {
 	old, known := l.files[name]
 	l.files[name] = f
 	l.filesMu.Unlock()
-	l.bytes.Add(int64(len(f.data)))
+	l.bytes.Add(f.size())
 	if known {
-		l.bytes.Add(-int64(len(old.data)))
+		l.bytes.Add(-old.size())
 	} else {
 		l.order = append(l.order, k)
 	}
@@ -141,7 +141,7 @@ func (l *line) drop(name string) {
 	l.filesMu.Lock()
 	defer l.filesMu.Unlock()
 	if f := l.files[name]; f != nil {
-		l.bytes.Add(-int64(len(f.data)))
+		l.bytes.Add(-f.size())
 		delete(l.files, name)
 	}
 }

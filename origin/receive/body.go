@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"longwave/packager"
@@ -57,14 +58,26 @@ const (
 	readTime  = 2 * time.Minute
 )
 
-// read returns the body of a request, unpacked.
-func (s *Server) read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	select {
-	case s.reading <- struct{}{}:
-		defer func() { <-s.reading }()
-	default:
-		return nil, refuse(http.StatusServiceUnavailable, reasonBusy, "too many requests at one time")
+// enter takes a place among those who send; leave gives it back. No station has them all.
+func (s *Server) enter(st *station) (leave func(), err error) {
+	if st.sending.Add(1) <= maxSending {
+		select {
+		case s.reading <- struct{}{}:
+			return func() { st.sending.Add(-1); <-s.reading }, nil
+		default:
+		}
 	}
+	st.sending.Add(-1)
+	return nil, refuse(http.StatusServiceUnavailable, reasonBusy, "too many requests at one time")
+}
+
+// read returns the body of a request, unpacked.
+func (s *Server) read(w http.ResponseWriter, r *http.Request, st *station, limit int64) ([]byte, error) {
+	leave, err := s.enter(st)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	if r.ContentLength > limit {
 		return nil, tooLarge()
 	}
@@ -81,11 +94,15 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, limit int64) ([]by
 		return nil, refuse(http.StatusUnsupportedMediaType, reasonBody, "use gzip or nothing as Content-Encoding")
 	}
 	var b bytes.Buffer
-	if r.ContentLength > 0 {
-		b.Grow(int(r.ContentLength) + bytes.MinRead)
+	if r.ContentLength > 0 { // as far as a word is to be trusted
+		b.Grow(int(min(r.ContentLength, 64<<10)) + bytes.MinRead)
 	}
-	_, err := b.ReadFrom(io.LimitReader(body, limit+1))
+	m := meter{from: io.LimitReader(body, limit+1), total: &st.sent, most: s.opt.MaxBytes}
+	defer func() { st.sent.Add(-m.read) }()
+	_, err = b.ReadFrom(&m)
 	switch {
+	case errors.Is(err, errMuch):
+		return nil, refuse(http.StatusInsufficientStorage, reasonFull, "too much is under way for the station")
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, reasonBody, "the body did not come whole")
 	case int64(b.Len()) > limit:
@@ -116,4 +133,25 @@ func (p *pacer) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	return p.from.Read(b)
+}
+
+// errMuch ends a body that there is no room for.
+var errMuch = errors.New("too much under way")
+
+// A meter adds what is read of a body to what is under way for its station, and ends it
+// when that is too much.
+type meter struct {
+	from  io.Reader
+	total *atomic.Int64
+	most  int64
+	read  int64
+}
+
+func (m *meter) Read(b []byte) (int, error) {
+	n, err := m.from.Read(b)
+	m.read += int64(n)
+	if m.total.Add(int64(n)) > m.most {
+		return n, errMuch
+	}
+	return n, err
 }

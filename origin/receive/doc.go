@@ -16,7 +16,8 @@
 //     others are refused (412).
 //   - The live edge only moves forward, unless it has stood for as long as listeners
 //     wait.
-//   - What a sender can leave here is bounded in bytes, renditions and time.
+//   - What a sender can leave here is bounded in bytes, files, renditions and time,
+//     and what is under way in bytes and number.
 //
 // A token is a Bearer token, or the password of HTTP Basic (RFC 6750, RFC 7617). Errors
 // are problem details (RFC 9457) with a member "reason", and "missing" where it applies.

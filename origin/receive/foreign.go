@@ -97,10 +97,13 @@ func (s *Server) putForeign(ctx context.Context, st *station, p string, data []b
 	if !known && len(st.foreign.wanted) >= maxForeign {
 		return false, refuse(http.StatusInsufficientStorage, reasonFull, "the station has too many files: have the encoder delete old ones")
 	}
-	if _, size := s.opt.Live.Size(st.name); size+int64(len(data)) > s.opt.MaxBytes {
-		return false, refuse(http.StatusInsufficientStorage, reasonFull, "the station has too much in memory")
+	if err := s.fits(st.name, int64(len(data))); err != nil {
+		return false, err
 	}
 	if path.Ext(p) == ".m3u8" {
+		if st.foreign.playlists[p] == nil && len(st.foreign.playlists) >= s.opt.MaxRenditions {
+			return false, refuse(http.StatusInsufficientStorage, reasonFull, "the station has too many playlists")
+		}
 		l, err := readForeign(st.name, p, data)
 		if err != nil {
 			return false, err
@@ -123,6 +126,9 @@ func readForeign(station, p string, data []byte) (*foreignList, error) {
 	m, err := hls.ParseMedia(data)
 	if err != nil {
 		return nil, refuse(http.StatusBadRequest, reasonBody, err.Error())
+	}
+	if len(m.Segments) > maxForeign {
+		return nil, refuse(http.StatusRequestEntityTooLarge, reasonLarge, fmt.Sprintf("the playlist has more than %d segments: have the encoder keep fewer in it", maxForeign))
 	}
 	l := &foreignList{media: m, text: data, at: time.Now()}
 	for _, seg := range m.Segments {

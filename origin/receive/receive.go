@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,11 +55,18 @@ type station struct {
 	away bool       // it is over, and that was said; guarded by mu
 
 	foreign *foreign // guarded by mu
+
+	sending atomic.Int32 // bodies under way
+	sent    atomic.Int64 // bytes of them
 }
 
-// maxReading bounds the bodies under way. A foreign encoder sends a segment for as long
-// as it lasts, so there may be one a rendition.
-const maxReading = 256
+// maxReading bounds the bodies under way, maxSending those of a station: one whose bodies
+// do not end leaves room for others. A foreign encoder sends a segment for as long as it
+// lasts, so there may be one a rendition; a relay that fills sends six a rendition.
+const (
+	maxReading = 256
+	maxSending = 128
+)
 
 // Prefix is the path below which keys are taken.
 const Prefix = "/push/"
@@ -110,6 +118,9 @@ func (s *Server) look(ctx context.Context, st *station) {
 	}
 	quiet := time.Since(st.last)
 	s.sweep(st, time.Now())
+	for _, name := range s.opt.Live.DropUnlisted(st.name) {
+		s.opt.Log.InfoContext(ctx, "a rendition is in no list any more, and nobody pushes it", "station", st.name, "rendition", name)
+	}
 	if quiet > awayAfter && !st.away {
 		st.away = true
 		s.opt.Log.WarnContext(ctx, "nobody pushes this station any more: listeners are sent elsewhere", "station", st.name)
@@ -168,7 +179,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) (int, error) {
 		s.remove(r.Context(), st, target)
 		return http.StatusNoContent, nil
 	}
-	data, err := s.read(w, r, target.limit())
+	data, err := s.read(w, r, st, target.limit())
 	if err != nil {
 		return 0, err
 	}

@@ -82,7 +82,7 @@ func TestRefused(t *testing.T) {
 	list, _ := live.Object(packager.Key{Station: "talk", Rendition: "opus-24", Kind: packager.Media})
 	index, _ := live.Object(packager.Key{Station: "talk", Kind: packager.Multivariant, Name: "index"})
 	old := strings.ReplaceAll(string(list), "MEDIA-SEQUENCE:969", "MEDIA-SEQUENCE:968")
-	next := strings.ReplaceAll(string(list), "1001.1.m4s\",IND", "1001.2.m4s\",IND")
+	next := strings.ReplaceAll(string(list), "#EXT-X-PRELOAD", "#EXT-X-PART:DURATION=0.32,URI=\"1001.2.m4s\"\n#EXT-X-PRELOAD")
 	tests := []struct {
 		name, method, path string
 		body               []byte

@@ -82,6 +82,7 @@ func (s *setting) start() {
 	live, server := newOrigin("talk")
 	ctx := s.Context()
 	go func() { _ = live.Run(ctx) }()
+	go func() { _ = server.Run(ctx) }()
 	s.live = live
 	s.link.Serve(server)
 }

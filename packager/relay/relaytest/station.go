@@ -56,7 +56,13 @@ type Station struct {
 // init segments, a window of segments, playlists and lists.
 func New(t testing.TB, sink packager.Sink, msn int64) *Station {
 	t.Helper()
-	s := &Station{Name: "talk", Ladder: Ladder(), MSN: msn, Sink: sink, t: t, first: msn}
+	return NewOn(t, sink, msn, Ladder())
+}
+
+// NewOn is New with a ladder of its own.
+func NewOn(t testing.TB, sink packager.Sink, msn int64, ladder []Rendition) *Station {
+	t.Helper()
+	s := &Station{Name: "talk", Ladder: ladder, MSN: msn, Sink: sink, t: t, first: msn}
 	for _, r := range s.Ladder {
 		s.put(s.key(r, packager.Key{Kind: packager.Init, Name: "1"}))
 		for n := msn - Window; n < msn; n++ {
