@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -57,15 +58,34 @@ func (n *face) listen(ctx context.Context, addr string, h http.Handler, flag str
 		}
 		return usageError{err}
 	}
-	n.listeners = append(n.listeners, &listener{Listener: l, server: &http.Server{
-		Handler:           h,
+	n.listeners = append(n.listeners, &listener{Listener: l, server: newServer(h, slog.NewLogLogger(n.log.Handler(), slog.LevelDebug))})
+	return nil
+}
+
+func newServer(h http.Handler, log *log.Logger) *http.Server {
+	return &http.Server{
+		Handler:           inTime(h),
 		ReadHeaderTimeout: 5 * time.Second,
 		WriteTimeout:      30 * time.Second, // a wait is at most 6 s; sources are hijacked
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
-	}})
-	return nil
+		ErrorLog:          log,
+	}
+}
+
+// bodyTime is how long a request may send its body, unless who reads it says otherwise.
+const bodyTime = 15 * time.Second
+
+// inTime bounds the time for bodies. The server's ReadTimeout would do that for requests
+// without one too, and end those that wait; without any, a body that was refused and never
+// comes keeps its connection for ever.
+func inTime(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 { // -1: it is not known
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // fails on a dead connection only
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // audience is what listeners and sources see.
