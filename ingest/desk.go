@@ -79,7 +79,7 @@ type Desk struct {
 
 func newDesk(m *mix.Mixer, feeds feed.Options, log *slog.Logger) *Desk {
 	return &Desk{
-		mixer: m, feeds: feeds, log: log, groups: map[string]*group{}, auto: true, open: true, seats: map[string]*seat{}, ears: map[string]*ear{},
+		mixer: m, feeds: feeds, log: log, groups: map[string]*group{}, parting: parting{removed: map[string]int64{}}, auto: true, open: true, seats: map[string]*seat{}, ears: map[string]*ear{},
 		cues: map[string][]string{}, talks: map[string][]string{}, news: news{changed: make(chan struct{})},
 	}
 }
@@ -119,17 +119,20 @@ type Place struct {
 	OnAir  bool    `json:"on_air"`
 	Muted  bool    `json:"muted"`
 	GainDB float64 `json:"gain_db"`
+	Stamps
+	// Gone says that nobody has it: the host removed who had.
+	Gone bool `json:"gone,omitempty"`
 }
 
-// Places returns what is to be kept of the seats that belong to tokens, in the order in
-// which they came.
+// Places returns what is to be kept of the seats that belong to tokens: first those that
+// were removed, then the others in the order in which they came.
 func (d *Desk) Places() []Place {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var all []Place
+	all := d.goners()
 	for _, id := range d.sorted() {
 		if s := d.seats[id]; s.token.ID != "" {
-			all = append(all, Place{Seat: id, Name: s.name, OnAir: s.onAir, Muted: s.muted, GainDB: s.gainDB})
+			all = append(all, Place{Seat: id, Name: s.name, OnAir: s.onAir, Muted: s.muted, GainDB: s.gainDB, Stamps: s.stamps})
 		}
 	}
 	return all
@@ -141,13 +144,17 @@ func (d *Desk) Restore(places []Place) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, p := range places {
+		if p.Gone {
+			d.gone(p.Seat, p.RemovedAt)
+			continue
+		}
 		if d.seats[p.Seat] != nil {
 			continue
 		}
 		d.count++
 		d.seats[p.Seat] = &seat{
 			id: p.Seat, token: token.Token{ID: p.Seat}, name: p.Name, order: d.count, left: time.Now(),
-			onAir: p.OnAir, muted: p.Muted, gainDB: min(max(p.GainDB, LeastGain), MostGain),
+			onAir: p.OnAir, muted: p.Muted, gainDB: min(max(p.GainDB, LeastGain), MostGain), stamps: p.Stamps,
 		}
 	}
 }
@@ -187,7 +194,10 @@ func (d *Desk) SetOpen(open bool) {
 
 // SetOnAir takes a speaker on air or back to the green room.
 func (d *Desk) SetOnAir(id string, on bool) error {
-	return d.change(id, func(s *seat) { d.setOnAir(s, on) })
+	return d.change(id, func(s *seat) {
+		d.setOnAir(s, on)
+		d.stamp(s, Stamps{OnAirAt: stampNow()})
+	})
 }
 
 func (d *Desk) setOnAir(s *seat, on bool) {
@@ -208,13 +218,18 @@ func (d *Desk) setOnAir(s *seat, on bool) {
 // SetMute mutes a speaker for everybody, or lets them be heard.
 func (d *Desk) SetMute(id string, muted bool) error {
 	return d.change(id, func(s *seat) {
-		for _, p := range d.peers(s) {
-			p.muted = muted
-			for _, lane := range d.lanes(p) {
-				d.mixer.SetMute(lane, muted)
-			}
-		}
+		d.setMute(s, muted)
+		d.stamp(s, Stamps{MutedAt: stampNow()})
 	})
+}
+
+func (d *Desk) setMute(s *seat, muted bool) {
+	for _, p := range d.peers(s) {
+		p.muted = muted
+		for _, lane := range d.lanes(p) {
+			d.mixer.SetMute(lane, muted)
+		}
+	}
 }
 
 // SetGain moves a speaker's fader, [LeastGain] to [MostGain].
@@ -223,31 +238,41 @@ func (d *Desk) SetGain(id string, db float64) error {
 		return fmt.Errorf("gain %g dB: use %d to %d", db, LeastGain, MostGain)
 	}
 	return d.change(id, func(s *seat) {
-		for _, p := range d.peers(s) {
-			p.gainDB = db
-			for _, lane := range d.lanes(p) {
-				d.mixer.SetGain(lane, db)
-			}
-		}
+		d.setGain(s, db)
+		d.stamp(s, Stamps{GainAt: stampNow()})
 	})
+}
+
+func (d *Desk) setGain(s *seat, db float64) {
+	for _, p := range d.peers(s) {
+		p.gainDB = db
+		for _, lane := range d.lanes(p) {
+			d.mixer.SetGain(lane, db)
+		}
+	}
 }
 
 // Remove ends a speaker's connection at once, with all that it holds, and gives up their
 // place: when they come again they wait in the green room.
 func (d *Desk) Remove(id string) error {
 	return d.change(id, func(s *seat) {
-		d.silence(s, ErrRemoved)
-		for _, e := range d.ears {
-			if e.seat == id {
-				e.ret.close(ErrRemoved)
-			}
-		}
-		d.event(EventRemoved, id, s.name)
-		delete(d.seats, id)
-		delete(d.cues, id)
-		delete(d.talks, id)
-		d.route()
+		d.expel(s)
+		d.gone(id, stampNow())
 	})
+}
+
+func (d *Desk) expel(s *seat) {
+	d.silence(s, ErrRemoved)
+	for _, e := range d.ears {
+		if e.seat == s.id {
+			e.ret.close(ErrRemoved)
+		}
+	}
+	d.event(EventRemoved, s.id, s.name)
+	delete(d.seats, s.id)
+	delete(d.cues, s.id)
+	delete(d.talks, s.id)
+	d.route()
 }
 
 // Cue says whom a host listens to besides those on air; none ends it.

@@ -18,10 +18,11 @@ type handover struct {
 	began    time.Time
 }
 
-// parting are the lanes without a seat.
+// parting are the lanes without a seat, and the seats that the host took back.
 type parting struct {
 	old       []*Lane // that are still played
 	handovers []handover
+	removed   map[string]int64 // when, by seat: see Stamps
 }
 
 // handOver begins a handover; one that the seat has already ends, so that connections

@@ -32,6 +32,7 @@ type seat struct {
 	gainDB  float64
 	autoDB  float64 // see [mix.LaneOptions]
 	returns int     // how many are open
+	stamps  Stamps
 }
 
 // place gives l its seat and returns the lane that had it, if there was one. The desk's
@@ -74,7 +75,7 @@ func (d *Desk) room(id string, most int) error {
 // newSeat makes the seat of a newcomer.
 func (d *Desk) newSeat(id string, t token.Token) *seat {
 	d.count++
-	s := &seat{id: id, token: t, name: t.Name, order: d.count}
+	s := &seat{id: id, token: t, name: t.Name, order: d.count, stamps: Stamps{RemovedAt: d.removed[id]}}
 	if !d.inherit(s, t) {
 		s.onAir = d.admits(t)
 	}

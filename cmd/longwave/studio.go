@@ -47,7 +47,7 @@ func (n *node) revoked(id string) bool {
 
 // openStudio makes the API that hosts and speakers use.
 func (n *node) openStudio() error {
-	o := studio.Options{Tokens: n.signer, Public: n.cfg.Public, Log: n.log, Registry: n.registry}
+	o := studio.Options{Tokens: n.signer, Public: n.cfg.Public, Twins: n.cfg.Others(), Log: n.log, Registry: n.registry}
 	for _, s := range n.cfg.RTC.ICEServers {
 		credential, err := config.ReadSecret(s.CredentialFile)
 		if err != nil {
@@ -74,7 +74,7 @@ func (n *node) openStudio() error {
 func (n *node) studioRoutes(r chi.Router) error {
 	n.studio.Routes(r)
 	for _, s := range n.cfg.Stations {
-		h, err := page.Handler(page.Station{Name: s.Name, Title: s.Title})
+		h, err := page.Handler(page.Station{Name: s.Name, Title: s.Title, Twins: n.cfg.Others()})
 		if err != nil {
 			return err
 		}

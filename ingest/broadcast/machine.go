@@ -113,8 +113,8 @@ func (r *Record) wait(now time.Time, next Broadcast, tell tell) bool {
 // enter begins a phase.
 func (r *Record) enter(p Phase, current string, now time.Time) {
 	r.Phase, r.Current, r.Since, r.Told = p, current, now, false
-	if p != Auto && p != Scheduled {
-		r.Hold = false
+	if r.Hold && p != Auto && p != Scheduled {
+		r.Hold, r.HoldAt = false, now.UTC()
 	}
 }
 
@@ -193,6 +193,9 @@ func (g GoLive) do(r *Record, now time.Time, tell tell) error {
 	if i < 0 && g.Broadcast != "" {
 		return fmt.Errorf("%w: there is no broadcast %q", ErrNotFound, g.Broadcast)
 	}
+	if i < 0 && r.index(g.New) >= 0 {
+		return fmt.Errorf("%w: there is a broadcast %q already", ErrConflict, g.New)
+	}
 	if i < 0 {
 		b := Broadcast{ID: g.New, Title: g.Title}
 		if err := b.check(); err != nil {
@@ -206,7 +209,7 @@ func (g GoLive) do(r *Record, now time.Time, tell tell) error {
 		return fmt.Errorf("%w: the broadcast %q has ended", ErrConflict, b.Title)
 	}
 	if g.Title != "" {
-		b.Title = g.Title
+		b.Title, b.Changed = g.Title, now.UTC()
 	}
 	if err := b.check(); err != nil {
 		return err
@@ -254,14 +257,14 @@ func (End) do(r *Record, now time.Time, tell tell) error {
 // SetHold lets the audience hear the hold although the station is on air, or ends that.
 type SetHold struct{ On bool }
 
-func (h SetHold) do(r *Record, _ time.Time, tell tell) error {
+func (h SetHold) do(r *Record, now time.Time, tell tell) error {
 	if r.Phase == Doors || r.Phase == Ended {
 		return fmt.Errorf("%w: the audience hears the hold until you go live", ErrConflict)
 	}
 	if r.Hold == h.On {
 		return nil
 	}
-	r.Hold = h.On
+	r.Hold, r.HoldAt = h.On, now.UTC()
 	text := "off"
 	if h.On {
 		text = "on"

@@ -52,6 +52,7 @@ type Broadcast struct {
 	Doors       time.Duration `json:"doors_ns,omitempty"`
 	LiveAt      time.Time     `json:"live_at,omitzero"`
 	EndedAt     time.Time     `json:"ended_at,omitzero"` // without LiveAt: it never took place
+	Changed     time.Time     `json:"changed,omitzero"`  // when a host last said what is announced
 }
 
 // DoorsAt is when the doors open: zero when it was not announced.
@@ -101,7 +102,9 @@ type Record struct {
 	Current    string         `json:"current,omitempty"` // the broadcast of doors, live, ended
 	Hold       bool           `json:"hold,omitempty"`    // the audience hears the hold although the fader could be up
 	Told       bool           `json:"told,omitempty"`    // that the current one is late
+	HoldAt     time.Time      `json:"hold_at,omitzero"`  // when Hold changed
 	Broadcasts []Broadcast    `json:"broadcasts,omitempty"`
+	Gone       []string       `json:"gone,omitempty"` // IDs of broadcasts that were taken back
 	Links      []Link         `json:"links,omitempty"`
 	Places     []ingest.Place `json:"places,omitempty"`
 }

@@ -59,7 +59,7 @@ func (b Broadcast) checkTimes(now time.Time) error {
 type Announce struct{ Broadcast Broadcast }
 
 func (a Announce) do(r *Record, now time.Time, _ tell) error {
-	b := Broadcast{ID: a.Broadcast.ID, Title: a.Broadcast.Title, Description: a.Broadcast.Description, Start: a.Broadcast.Start.UTC(), Doors: a.Broadcast.Doors}
+	b := Broadcast{ID: a.Broadcast.ID, Title: a.Broadcast.Title, Description: a.Broadcast.Description, Start: a.Broadcast.Start.UTC(), Doors: a.Broadcast.Doors, Changed: now.UTC()}
 	if b.Title == "" {
 		return fmt.Errorf("%w: a broadcast needs a title", ErrInvalid)
 	}
@@ -125,6 +125,7 @@ func (c Change) do(r *Record, now time.Time, _ tell) error {
 			return fmt.Errorf("%w: another broadcast is announced for the same time", ErrConflict)
 		}
 	}
+	b.Changed = now.UTC()
 	r.set(i, b)
 	if r.Phase != Doors || r.Current != b.ID {
 		return nil
@@ -147,6 +148,7 @@ func (c Cancel) do(r *Record, now time.Time, _ tell) error {
 		return err
 	}
 	r.Broadcasts = slices.Delete(slices.Clone(r.Broadcasts), i, i+1)
+	r.Gone = joinGone(r.Gone, []string{c.ID})
 	if r.Phase == Doors && r.Current == c.ID {
 		r.enter(Ended, "", now)
 	}

@@ -43,9 +43,12 @@ type ICEServer struct {
 
 // Options are what an [API] works with.
 type Options struct {
-	Stations   []Station
-	Tokens     *token.Signer
-	Public     string // the public address, without a slash at its end: "https://radio.example"
+	Stations []Station
+	Tokens   *token.Signer
+	Public   string // the public address, without a slash at its end: "https://radio.example"
+	// Twins are the public addresses of other nodes: the studio's page of any of them may
+	// use this API.
+	Twins      []string
 	ICEServers []ICEServer
 	// Streams is how many event streams may be open; 0: 200. StreamsEach is how many of
 	// one token; 0: 4.
@@ -102,6 +105,7 @@ func (a *API) Run(ctx context.Context) error {
 // Routes adds the API's routes to r, below /api/v1.
 func (a *API) Routes(r chi.Router) {
 	r.Route("/api/v1", func(r chi.Router) {
+		r.Use(a.twins)
 		r.NotFound(a.notFound)
 		r.MethodNotAllowed(a.notAllowed)
 		r.Get("/openapi.json", serveDocument(documentJSON))
@@ -125,6 +129,8 @@ func (a *API) stationRoutes(r chi.Router) {
 	r.Post(station+"/live", a.handle(hosts, (*call).postLive))
 	r.Post(station+"/end", a.handle(hosts, (*call).postEnd))
 	r.Put(station+"/hold", a.handle(hosts, (*call).putHold))
+	r.Get(station+"/record", a.handle(hosts, (*call).getRecord))
+	r.Put(station+"/record", a.handle(hosts, (*call).putRecord))
 	r.Get(station+"/links", a.handle(hosts, (*call).getLinks))
 	r.Post(station+"/links", a.handle(hosts, (*call).postLink))
 	r.Delete(station+"/links/{link}", a.handle(hosts, (*call).deleteLink))

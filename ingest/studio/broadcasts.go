@@ -2,6 +2,7 @@ package studio
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"longwave/ingest/broadcast"
@@ -49,7 +50,20 @@ func (c *call) broadcast(status int, r broadcast.Record, id string) (answer, err
 // defaultDoors is how long before the start the doors open.
 const defaultDoors = 30 // minutes
 
+// idOf returns the ID that a new broadcast is to have: what twins are told of one deed has
+// one ID.
+func idOf(wanted string) (string, error) {
+	if wanted == "" {
+		return broadcast.NewID(), nil
+	}
+	if len(wanted) != 10 || strings.Trim(wanted, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		return "", invalid("An id is ten of a-z and 0-9.")
+	}
+	return wanted, nil
+}
+
 type broadcastBody struct {
+	ID           string   `json:"id"`
 	Title        *string  `json:"title"`
 	Description  *string  `json:"description"`
 	Start        *stamp   `json:"start"`
@@ -72,7 +86,11 @@ func (c *call) postBroadcast() (answer, error) {
 	if body.Title == nil || body.Start == nil {
 		return answer{}, invalid("A broadcast needs a title and a start.")
 	}
-	b := broadcast.Broadcast{ID: broadcast.NewID(), Title: *body.Title, Start: time.Time(*body.Start), Doors: body.doors()}
+	id, err := idOf(body.ID)
+	if err != nil {
+		return answer{}, err
+	}
+	b := broadcast.Broadcast{ID: id, Title: *body.Title, Start: time.Time(*body.Start), Doors: body.doors()}
 	if body.Description != nil {
 		b.Description = *body.Description
 	}
@@ -87,6 +105,9 @@ func (c *call) patchBroadcast() (answer, error) {
 	var body broadcastBody
 	if err := c.decode(&body); err != nil {
 		return answer{}, err
+	}
+	if body.ID != "" {
+		return answer{}, invalid("The id of a broadcast does not change.")
 	}
 	change := broadcast.Change{ID: c.param("broadcast"), Title: body.Title, Description: body.Description, Start: (*time.Time)(body.Start)}
 	if body.DoorsMinutes != nil {
@@ -107,6 +128,7 @@ func (c *call) deleteBroadcast() (answer, error) {
 }
 
 type liveBody struct {
+	ID        string `json:"id"`
 	Title     string `json:"title"`
 	Broadcast string `json:"broadcast"`
 }
@@ -116,7 +138,11 @@ func (c *call) postLive() (answer, error) {
 	if err := c.maybe(&body); err != nil {
 		return answer{}, err
 	}
-	r, err := c.do(broadcast.GoLive{New: broadcast.NewID(), Title: body.Title, Broadcast: body.Broadcast}, "live")
+	id, err := idOf(body.ID)
+	if err != nil {
+		return answer{}, err
+	}
+	r, err := c.do(broadcast.GoLive{New: id, Title: body.Title, Broadcast: body.Broadcast}, "live")
 	if err != nil {
 		return answer{}, err
 	}

@@ -85,7 +85,7 @@ func TestTokens(t *testing.T) {
 				}
 			}
 		})
-		if routes != 21 {
+		if routes != 23 {
 			t.Errorf("%d routes were asked", routes)
 		}
 		for _, path := range []string{"/api/v1/stations", "/api/v1/stations/news"} {

@@ -55,6 +55,7 @@ type snapshot struct {
 	Next          *broadcastView `json:"next"`
 	AudienceHears string         `json:"audience_hears"`
 	Hold          bool           `json:"hold"`
+	Record        string         `json:"record,omitempty"`
 	Speakers      []speakerView  `json:"speakers"`
 	Cue           []string       `json:"cue"`
 	Talkback      []string       `json:"talkback"`
@@ -172,11 +173,15 @@ func (a *API) snapshot(s *station, t token.Token, now time.Time) snapshot {
 	r, _ := s.Show.Look()
 	current, next := r.Shown()
 	cue, talkback := s.ears(t.ID)
+	sum := ""
+	if t.Role == token.Host {
+		sum = r.Sum()
+	}
 	return snapshot{
 		Station: stationView{s.Name, s.Title}, Now: stamp(now),
 		Me:    meView{t.ID, t.Name, t.Role.String(), t.Music},
 		Phase: string(r.Phase), Broadcast: viewBroadcast(r, current, now), Next: viewBroadcast(r, next, now),
-		AudienceHears: s.Meters().OnAir, Hold: r.Hold,
+		AudienceHears: s.Meters().OnAir, Hold: r.Hold, Record: sum,
 		Speakers: viewSpeakers(s.Desk.Speakers()), Cue: cue, Talkback: talkback,
 		Alarms:     s.alarmsFor(t),
 		Links:      addresses{a.opt.Public + "/" + s.Name + "/", a.studioURL(s)},

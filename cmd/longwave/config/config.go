@@ -32,6 +32,9 @@ type Config struct {
 	// Public is the address under which the audience reaches the listener or the
 	// CDN before it. Default: http://localhost and the port of Listen.
 	Public string `yaml:"public"`
+	// Twins are the addresses of all nodes that the same speakers feed, this one's too:
+	// the studio of each publishes to all of them. Default: this node stands alone.
+	Twins []string `yaml:"twins"`
 	// Metrics is the address of the listener for Prometheus, health and profiling.
 	// It is not for the public. Default "127.0.0.1:9464"; "off" switches it off.
 	Metrics string `yaml:"metrics"`
@@ -219,6 +222,9 @@ func (c *Config) Check() error {
 		return err
 	}
 	if err := c.checkAddresses(); err != nil {
+		return err
+	}
+	if err := c.checkTwins(); err != nil {
 		return err
 	}
 	if err := c.checkInputs(); err != nil {

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,39 @@ func TestRTCConfig(t *testing.T) {
 	} {
 		if _, err := load(t, text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestTwins: all nodes have the same list, and each is in it.
+func TestTwins(t *testing.T) {
+	t.Parallel()
+	const a, b = "https://a.example.org", "https://b.example.org"
+	for _, tt := range []struct {
+		twins []string
+		wrong string
+	}{
+		{nil, ""},
+		{[]string{a, b + "/"}, ""},
+		{[]string{a}, ""},
+		{[]string{b}, "does not name this node"},
+		{[]string{a, b, b}, "stands twice"},
+		{[]string{a, "b.example.org"}, "write the address"},
+		{[]string{a, "ftp://b.example.org"}, "write the address"},
+		{[]string{a, b + "/studio"}, "write the address"},
+		{[]string{a, "https://user@b.example.org"}, "write the address"},
+		{[]string{a, "https://b.example.org; script-src *"}, "write the address"},
+		{[]string{a, "https://*.example.org"}, "write the address"},
+	} {
+		c := Default()
+		c.Public, c.TLS.Mode, c.Twins = a, "off", tt.twins
+		c.Listen = ":8080"
+		err := c.Check()
+		if tt.wrong == "" && err != nil || tt.wrong != "" && (err == nil || !strings.Contains(err.Error(), tt.wrong)) {
+			t.Errorf("%q: %v, want %q", tt.twins, err, tt.wrong)
+		}
+		if err == nil && len(tt.twins) == 2 && !slices.Equal(c.Others(), []string{b}) {
+			t.Errorf("%q: the others are %q", tt.twins, c.Others())
 		}
 	}
 }

@@ -10,7 +10,8 @@
 // the address's fragment (/studio/talk#TOKEN), which a browser sends to nobody; the
 // script reads it there and shows it to the API, to WHIP and to WHEP as a bearer
 // token. It stays in the fragment so that loading the page anew works; nothing is
-// stored. The page asks nobody but its own host, and its policy lets it do no more.
+// stored. The page asks nobody but its own host and the twins that it was made with,
+// and its policy lets it do no more.
 //
 // dist/ is committed so that the module builds without node. After a change in
 // src/, strings/ or package-lock.json: npm run build.
@@ -33,9 +34,16 @@ import (
 )
 
 // Policy is the Content-Security-Policy of the page: own scripts and styles,
-// nothing inline, no other host, and never in somebody else's frame.
+// nothing inline, no other host, and never in somebody else's frame. A station with
+// twins may connect to them besides.
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; media-src 'self' blob: mediastream:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// policy is Policy with twins.
+func policy(twins []string) string {
+	const connectSelf = "connect-src 'self'"
+	return strings.Replace(Policy, connectSelf, strings.Join(append([]string{connectSelf}, twins...), " "), 1)
+}
 
 const (
 	cachePage   = "no-cache" // a new version is seen at the next visit
@@ -50,6 +58,9 @@ type Station struct {
 	Name string
 	// Title is what the station is called. Empty: Name.
 	Title string
+	// Twins are the addresses of other nodes that the page speaks to as well, as in
+	// https://b.example.org.
+	Twins []string
 }
 
 //go:embed dist page.html.tmpl
@@ -88,7 +99,7 @@ func Handler(s Station) (http.Handler, error) {
 		s.Title = s.Name
 	}
 	home := prefix + s.Name
-	h := &handler{home: home, files: map[string]file{}}
+	h := &handler{home: home, policy: policy(s.Twins), files: map[string]file{}}
 	for _, name := range built.Files {
 		data, err := files.ReadFile("dist/a/" + name)
 		if err != nil {
@@ -99,7 +110,7 @@ func Handler(s Station) (http.Handler, error) {
 	var b bytes.Buffer
 	asset := func(name string) string { return s.Name + "/a/" + built.Files[name] }
 	err := pageTemplate.Execute(&b, map[string]string{
-		"Name": s.Name, "Title": s.Title,
+		"Name": s.Name, "Title": s.Title, "Twins": strings.Join(s.Twins, " "),
 		"Script": asset("page.js"), "Style": asset("style.css"), "Icon": asset("icon.svg"),
 	})
 	if err != nil {
@@ -128,13 +139,14 @@ func newFile(data []byte, contentType, cache string) file {
 }
 
 type handler struct {
-	home  string
-	files map[string]file // by path
+	home   string
+	policy string
+	files  map[string]file // by path
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
-	head.Set("Content-Security-Policy", Policy)
+	head.Set("Content-Security-Policy", h.policy)
 	head.Set("Referrer-Policy", "no-referrer")
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Permissions-Policy", "microphone=(self), camera=(), geolocation=()")

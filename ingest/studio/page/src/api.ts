@@ -47,6 +47,7 @@ export interface Snapshot {
   next: Broadcast | null;
   audience_hears: 'hold' | 'live';
   hold: boolean;
+  record?: string;
   speakers: Speaker[];
   cue: string[];
   talkback: string[];
@@ -54,6 +55,9 @@ export interface Snapshot {
   links: { audience?: string; studio?: string };
   ice_servers: { urls: string[]; username?: string; credential?: string }[];
 }
+
+/** What hosts made of a station: it goes from twin to twin as it is. */
+export type Kept = object;
 
 export interface LaneLevels {
   rms: number | null;
@@ -124,8 +128,8 @@ export class API {
 
   constructor(
     readonly station: string,
-    private readonly token: string,
-    origin: string,
+    readonly token: string,
+    readonly origin: string,
   ) {
     this.base = `${origin}/api/v1/stations/${encodeURIComponent(station)}`;
   }
@@ -158,12 +162,14 @@ export class API {
   cue = (seats: string[]): Promise<void> => this.call('PUT', '/cue', { seats });
   talkback = (to: { seats: string[] } | { all: true }): Promise<void> => this.call('PUT', '/talkback', to);
   hold = (on: boolean): Promise<void> => this.call('PUT', '/hold', { on });
-  live = (): Promise<Broadcast> => this.call('POST', '/live', {});
+  live = (b: { id: string }): Promise<Broadcast> => this.call('POST', '/live', b);
   end = (): Promise<Broadcast> => this.call('POST', '/end', {});
   broadcasts = async (): Promise<Broadcast[]> => (await this.call<{ broadcasts?: Broadcast[] }>('GET', '/broadcasts')).broadcasts ?? [];
   announce = (b: object): Promise<Broadcast> => this.call('POST', '/broadcasts', b);
   withdraw = (id: string): Promise<void> => this.call('DELETE', `/broadcasts/${encodeURIComponent(id)}`);
   links = async (): Promise<Link[]> => (await this.call<{ links?: Link[] }>('GET', '/links')).links ?? [];
   link = (l: object): Promise<Link> => this.call('POST', '/links', l);
+  record = (): Promise<Kept> => this.call('GET', '/record');
+  join = (r: Kept): Promise<Kept> => this.call('PUT', '/record', r);
   revoke = (id: string): Promise<void> => this.call('DELETE', `/links/${encodeURIComponent(id)}`);
 }

@@ -89,7 +89,7 @@ export class Door {
     this.allow.hidden = mic.open || mic.trouble === 'mic_insecure' || mic.trouble === 'mic_unsupported';
     this.check.hidden = !mic.open;
     this.join.hidden = !mic.open;
-    this.join.disabled = studio.lines.events.state.phase !== 'up';
+    this.join.disabled = !studio.connected;
     this.listen.hidden = !studio.host;
     const air = snapshot !== null && joinsOnAir(snapshot);
     say(this.hint, t(air ? 'join_air_hint' : studio.host ? 'join_host_hint' : 'join_hint'));

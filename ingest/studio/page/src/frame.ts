@@ -3,7 +3,7 @@ import { confirm, reason } from './dialogs';
 import { duration, readClock, type Reading } from './clock';
 import { attribute, h, say } from './dom';
 import { clockTime, dayTime, t, type Key } from './i18n';
-import { isOnAir, place, type Place } from './place';
+import { isOnAir, place, type Place, type Trouble } from './place';
 import type { Studio } from './studio';
 
 /** The clock's reading as a sentence. */
@@ -75,7 +75,8 @@ export class Frame {
     say(this.station, title ? `${station} · ${t('studio')}` : t('studio'));
     say(this.title, title || station);
     const { trouble } = studio;
-    say(this.trouble, trouble && trouble !== 'connecting' ? t(`trouble_${trouble}`) : '');
+    say(this.trouble, trouble && trouble !== 'connecting' ? this.words(trouble) : '');
+    attribute(this.trouble, 'data-calm', trouble === 'twin');
     say(this.notice, studio.notice ? t(studio.notice.key, studio.notice.values) : '');
     this.live.hidden = !studio.host;
     if (!s) return;
@@ -87,12 +88,19 @@ export class Frame {
     this.tick();
   }
 
+  private words(trouble: Exclude<Trouble, null | 'connecting'>): string {
+    const { host, unwell } = this.studio;
+    if (trouble !== 'twin' || !host || !unwell) return t(`trouble_${trouble}`);
+    const names = { away: unwell.away.host, well: unwell.well.host };
+    return t(unwell.away.foreign ? 'twin_foreign' : 'twin_away', names);
+  }
+
   private showPlace(): void {
     const { studio } = this;
     const s = studio.snapshot!;
     this.banner.hidden = !studio.joined;
     const p: Place | 'listening' = studio.mic.open || studio.mic.trouble ? place(s) : s.talkback.length > 0 ? 'talkback' : 'listening';
-    const air = studio.joined && p !== 'listening' && isOnAir(p) && studio.lines.voice.state.phase === 'up';
+    const air = studio.joined && p !== 'listening' && isOnAir(p) && studio.voiced;
     const talk = studio.joined && p === 'talkback';
     attribute(document.body, 'data-air', air);
     attribute(document.body, 'data-talk', talk);

@@ -54,7 +54,7 @@ class Links {
   }
 
   private async make(): Promise<void> {
-    const made = await newLink(nameRoom(this.studio.api.station), (l) => this.studio.api.link(l));
+    const made = await newLink(nameRoom(this.studio.station), (l) => this.studio.api.link(l));
     if (!made) return;
     if (made.url) this.urls.set(made.id, made.url);
     await this.load().catch((e: unknown) => fail(this.studio, e));
@@ -172,10 +172,10 @@ export class Office {
   }
 
   show(): void {
-    const { snapshot, lines } = this.studio;
+    const { snapshot, connected } = this.studio;
     // Again after each connection and whenever the broadcast is another one.
-    const key = [lines.events.state.phase, snapshot?.phase, snapshot?.broadcast?.id, snapshot?.next?.id].join(' ');
-    if (key !== this.loaded && lines.events.state.phase === 'up') {
+    const key = [connected, snapshot?.phase, snapshot?.broadcast?.id, snapshot?.next?.id, snapshot?.record].join(' ');
+    if (key !== this.loaded && connected) {
       void Promise.all([this.links.load(), this.schedule.load()]).catch((e: unknown) => fail(this.studio, e));
     }
     this.loaded = key;

@@ -20,6 +20,7 @@ interface View {
 
 const root = document.querySelector<HTMLElement>('#studio')!;
 const { station = '', title = '' } = root.dataset;
+const twins = (root.dataset['twins'] ?? '').split(' ').filter((origin) => origin !== '' && origin !== location.origin);
 
 /** A page in words with what to do, instead of the studio. */
 function gate(why: Refusal | 'none'): void {
@@ -35,7 +36,6 @@ function gate(why: Refusal | 'none'): void {
 class Page {
   private readonly studio: Studio;
   private readonly frame: Frame;
-  private readonly audio = h('audio', { autoplay: true, hidden: true });
   private readonly own = h('div', { class: 'ownplace' });
   private view: View | null = null;
   private desk: Desk | null = null;
@@ -45,10 +45,11 @@ class Page {
   private closed = false;
 
   constructor(token: string) {
-    this.studio = new Studio(new API(station, token, location.origin), location.origin, this.audio, () => this.soon(), () => this.measured());
+    const places = [location.origin, ...twins].map((origin) => ({ api: new API(station, token, origin), audio: h('audio', { autoplay: true, hidden: true }) }));
+    this.studio = new Studio(station, places, () => this.soon(), () => this.measured());
     this.frame = new Frame(this.studio, title);
     this.frame.body.append(h('p', { class: 'quiet opening' }, t('loading')));
-    root.replaceChildren(this.frame.root, this.audio);
+    root.replaceChildren(this.frame.root, ...places.map(({ audio }) => audio));
     this.frame.show();
     this.studio.start();
     setInterval(() => this.frame.tick(), 250);
@@ -59,7 +60,7 @@ class Page {
     document.addEventListener('click', () => {
       this.studio.mic.wake();
       if (this.studio.notice?.key !== 'play_blocked') return;
-      void this.audio.play().then(() => {
+      void this.studio.play().then(() => {
         this.studio.notice = null;
         this.soon();
       });

@@ -53,7 +53,7 @@ export interface Lines {
   ear: LineState;
 }
 
-export type Trouble = 'offline' | 'events' | 'voice' | 'ear' | 'ending' | 'connecting' | null;
+export type Trouble = 'twin' | 'offline' | 'events' | 'voice' | 'ear' | 'ending' | 'connecting' | null;
 
 /** The one thing to say about the lines, the worst first. */
 export function trouble({ events, voice, ear }: Lines, online: boolean): Trouble {

@@ -35,10 +35,10 @@ export function publish(way: Way, track: MediaStreamTrack, sender: (s: RTCRtpSen
 }
 
 /** Plays what the server sends until the session ends. */
-export function receive(way: Way, play: (stream: MediaStream) => void): Promise<End> {
+export function receive(way: Way, play: (stream: MediaStream, receiver: RTCRtpReceiver) => void): Promise<End> {
   return session(way, (pc) => {
     pc.addTransceiver('audio', { direction: 'recvonly' });
-    pc.addEventListener('track', (e) => play(e.streams[0] ?? new MediaStream([e.track])));
+    pc.addEventListener('track', (e) => play(e.streams[0] ?? new MediaStream([e.track]), e.receiver));
   });
 }
 

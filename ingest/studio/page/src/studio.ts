@@ -1,104 +1,139 @@
-// The studio behind the page: lines to the server, the microphone, what is known, and
+// The studio behind the page: the twins that it is at, the microphone, what is known, and
 // the deeds. Views read it and call it; it knows no document.
-import { API, refusal, type Levels, type News, type Refusal, type Snapshot } from './api';
-import { ServerClock } from './clock';
-import { read, type StreamEvent } from './eventstream';
+import { API, type Levels, type News, type Refusal, type Snapshot } from './api';
 import type { Key } from './i18n';
-import { Line, type End } from './line';
 import { Microphone } from './microphone';
-import { forgotten, me, takenOver, trouble, type Trouble } from './place';
-import { judge, publish, receive } from './rtc';
+import { me, trouble, type Trouble } from './place';
+import { Twin, type Room } from './twin';
+import { Carrier, Deeds, hear, lead } from './twins';
 
 /** Why a speaker is back at the door. */
 export type Parting = Extract<Key, `parted_${string}`>;
 
-const newsKept = 50;
+/** How often it is looked whether all twins are well, and how long a voice may take, in ms. */
+const lookEvery = 150;
+const lameAfter = 2000;
 
-export class Studio {
-  readonly clock = new ServerClock();
+export class Studio implements Room {
   readonly mic: Microphone;
-  readonly lines: { events: Line; voice: Line; ear: Line };
-  snapshot: Snapshot | null = null;
-  levels: Levels | null = null;
-  news: News[] = [];
+  readonly api: Deeds;
+  readonly twins: readonly Twin[];
   refused: Refusal | null = null;
   joined = false;
   parting: Parting | null = null;
   selfMuted = false;
   notice: { key: Key; values: Record<string, string> } | null = null;
+  private leader: Twin; // whose word is shown
+  private heard: Twin; // whose return is heard
+  private readonly lameSince = new Map<Twin, number>();
+  private readonly carrier: Carrier;
   private music: boolean | null = null;
-  private lastNews = '';
-  private bye = '';
-  private fresh = false; // a stream of events began, its first snapshot has not come
-  private sender: RTCRtpSender | null = null;
-  private mine: string | null = null; // since when the server has my voice
-  private asked = 0; // the server's time at which I asked for my seat
   private awake: WakeLockSentinel | null = null;
+  private watching: ReturnType<typeof setInterval> | undefined;
 
+  /** places are the API and the loudspeaker of each twin, the page's own node first. */
   constructor(
-    readonly api: API,
-    private readonly origin: string,
-    private readonly audio: HTMLAudioElement,
-    private readonly changed: () => void,
-    private readonly measured: () => void,
+    readonly station: string,
+    places: readonly { api: API; audio: HTMLAudioElement }[],
+    private readonly show: () => void,
+    private readonly showLevels: () => void,
   ) {
     this.mic = new Microphone(
       () => this.exchangeTrack(),
       (label) => this.tell(label === null ? 'unplugged_none' : 'unplugged', { label: label ?? '' }),
     );
-    this.lines = {
-      events: new Line((up, signal) => this.watch(up, signal), changed),
-      voice: new Line((up, signal) => this.speak(up, signal), changed),
-      ear: new Line((up, signal) => this.listen(up, signal), changed),
-    };
+    this.twins = places.map(({ api, audio }) => new Twin(api, audio, this));
+    this.leader = this.heard = this.twins[0]!;
+    this.twins.forEach((t) => t.sound(t === this.heard));
+    this.carrier = new Carrier(() => this.twins);
+    this.api = new Deeds(() => [this.leader, ...this.others((t) => t.there)].map((t) => t.api));
   }
 
   start(): void {
-    this.lines.events.start();
+    for (const t of this.twins) t.lines.events.start();
     const hurry = (): void => this.hurry();
     window.addEventListener('online', hurry);
-    window.addEventListener('offline', this.changed);
+    window.addEventListener('offline', this.show);
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden) hurry();
     });
-    window.addEventListener('pagehide', () => this.hangUp());
+    window.addEventListener('pagehide', () => this.twins.forEach((t) => t.hangUp()));
     // Back from the browser's memory the page goes on where it was.
     window.addEventListener('pageshow', (e) => {
       if (!e.persisted) return;
-      this.lines.events.start();
+      for (const t of this.twins) t.lines.events.start();
       if (this.joined) this.connect();
     });
     (navigator as { connection?: EventTarget }).connection?.addEventListener('change', hurry);
-  }
-
-  private hangUp(): void {
-    for (const line of Object.values(this.lines)) line.stop();
+    if (this.twins.length > 1) this.watching = setInterval(() => void this.watch(), lookEvery);
   }
 
   /** Somebody looks again, or the network is back: no more waiting. */
   private hurry(): void {
     this.mic.wake();
     void this.stayAwake();
-    if (this.joined) void this.audio.play().catch(() => undefined);
-    for (const line of Object.values(this.lines)) line.hurry();
+    if (this.joined) void this.play().catch(() => undefined);
+    this.twins.forEach((t) => t.hurry());
     this.changed();
+  }
+
+  /** Lets what comes be heard; a browser may want a click before. */
+  async play(): Promise<void> {
+    await Promise.all(this.twins.map((t) => t.play()));
+  }
+
+  // What is known: the leader's word.
+
+  get snapshot(): Snapshot | null {
+    return this.leader.snapshot;
+  }
+
+  get levels(): Levels | null {
+    return this.leader.levels;
+  }
+
+  get news(): News[] {
+    return this.leader.news;
+  }
+
+  get connected(): boolean {
+    return this.leader.there;
+  }
+
+  get voiced(): boolean {
+    return this.twins.some((t) => t.voiced);
+  }
+
+  get now(): number {
+    return this.leader.now;
   }
 
   get host(): boolean {
     return this.snapshot?.me.role === 'host';
   }
 
-  get trouble(): Trouble {
-    const { events, voice, ear } = this.lines;
-    return trouble({ events: events.state, voice: voice.state, ear: ear.state }, navigator.onLine);
-  }
-
-  get now(): number {
-    return this.clock.now(Date.now());
-  }
-
   get wantsMusic(): boolean {
     return this.music ?? this.snapshot?.me.music ?? false;
+  }
+
+  /** What is wrong with the way to each twin. */
+  private troubleOf({ lines, foreign }: Twin): Trouble {
+    if (foreign) return 'events';
+    return trouble({ events: lines.events.state, voice: lines.voice.state, ear: lines.ear.state }, navigator.onLine);
+  }
+
+  /** The one thing to say. Where one of the twins is well, it is not much. */
+  get trouble(): Trouble {
+    const all = this.twins.map((t) => this.troubleOf(t));
+    if (!all.includes(null)) return this.troubleOf(this.leader);
+    return all.every((x) => x === null || x === 'connecting') ? null : 'twin';
+  }
+
+  /** Of the twins the one that does not do, and the one that does. */
+  get unwell(): { away: Twin; well: Twin } | null {
+    const away = this.twins.find((t) => this.troubleOf(t) !== null);
+    const well = this.twins.find((t) => this.troubleOf(t) === null);
+    return away && well ? { away, well } : null;
   }
 
   tell(key: Key, values: Record<string, string> = {}): void {
@@ -106,93 +141,94 @@ export class Studio {
     this.changed();
   }
 
-  // Events.
+  // What twins tell.
 
-  private async watch(up: () => void, signal: AbortSignal): Promise<End> {
-    this.bye = '';
-    this.fresh = true;
-    try {
-      const body = await this.api.events(this.lastNews, signal);
-      await read(body, (e) => this.take(e, up));
-    } catch (error) {
-      const why = refusal(error);
-      if (why) this.refuse(why);
-      if (why || this.bye === '') return judge(error);
-    }
-    return this.farewell();
+  track(): MediaStreamTrack | null {
+    return this.mic.track;
   }
 
-  private farewell(): End {
-    switch (this.bye) {
-      case 'expired':
-      case 'revoked':
-      case 'replaced': // by a later window: coming again would push out another one
-        this.refuse(this.bye);
-        return { again: false, reason: this.bye };
-      case 'removed': // the key still holds: one may come again
-        this.leave('parted_removed');
-        return { again: true, reason: '' };
-      default:
-        return { again: true, reason: this.bye };
-    }
+  changed(): void {
+    this.leader = lead(this.twins.map((t) => this.weighed(t)), this.weighed(this.leader)).twin;
+    this.carrier.look();
+    this.show();
   }
 
-  private take(e: StreamEvent, up: () => void): void {
-    switch (e.event) {
-      case 'state':
-        this.see(JSON.parse(e.data) as Snapshot);
-        if (this.lines.events.state.phase !== 'up') up();
-        return this.changed();
-      case 'levels':
-        this.levels = JSON.parse(e.data) as Levels;
-        return this.measured();
-      case 'news':
-        if (e.id !== null) this.lastNews = e.id;
-        this.news = [JSON.parse(e.data) as News, ...this.news].slice(0, newsKept);
-        return this.changed();
-      case 'bye':
-        this.bye = (JSON.parse(e.data) as { reason: string }).reason;
-    }
+  private weighed(twin: Twin): { twin: Twin; there: boolean; lame: boolean } {
+    const since = this.lameSince.get(twin);
+    return { twin, there: twin.there, lame: since !== undefined && performance.now() - since > lameAfter };
   }
 
-  private see(s: Snapshot): void {
-    this.clock.hear(s.now, Date.now());
-    const before = this.snapshot && me(this.snapshot);
-    this.snapshot = s;
-    const own = me(s);
-    const { fresh } = this;
-    this.fresh = false;
-    if (this.lines.voice.state.phase === 'up') {
-      if (takenOver(s, this.mine)) return this.leave('parted_taken');
-      if (fresh && forgotten(s, this.mine)) return this.reconnect();
-      this.claim();
-    }
-    if (!this.joined) return;
+  measured(t: Twin): void {
+    if (t === this.leader) this.showLevels();
+  }
+
+  saw(t: Twin, before: Snapshot | null): void {
+    if (t !== this.leader || !this.joined) return;
+    const own = me(t.snapshot!);
     // A host may silence me; what I silenced stays silent until I say so.
-    if (this.selfMuted && before?.muted && own && !own.muted) this.patchMute(true);
+    if (this.selfMuted && before && me(before)?.muted && own && !own.muted) this.patchMute(true);
     this.mic.mute(this.selfMuted || own?.muted === true);
   }
 
-  /** A server that began anew has no voice of mine; the connection would tell seconds later. */
-  private reconnect(): void {
-    this.lines.voice.renew();
-    this.lines.ear.renew();
+  refuse(t: Twin, why: Refusal): void {
+    // That one twin does not know a key, or has another clock, is not the speaker's matter.
+    if (t !== this.leader && why !== 'revoked' && why !== 'replaced') {
+      t.foreign = why;
+      t.hangUp();
+      return this.changed();
+    }
+    this.close(why);
   }
 
-  /** Notes since when the server has the voice that is up. What it had before is an older one's. */
-  private claim(): void {
-    const own = this.snapshot && me(this.snapshot);
-    if (this.mine === null && own?.connected && own.since && Date.parse(own.since) >= this.asked) this.mine = own.since;
-  }
-
-  private refuse(why: Refusal): void {
+  private close(why: Refusal): void {
     this.refused = why;
     this.leave(null);
-    this.lines.events.stop();
+    for (const t of this.twins) t.lines.events.stop();
+    clearInterval(this.watching);
+    this.carrier.stop();
     this.changed();
   }
 
-  // Voice and ear.
+  unfit(t: Twin): void {
+    if (t === this.leader || !this.others((o) => o.voiced).length) this.leave('parted_unfit');
+  }
+
+  taken(): void {
+    this.leave('parted_taken');
+  }
+
+  removed(): void {
+    this.leave('parted_removed');
+  }
+
+  blocked(): void {
+    this.tell('play_blocked');
+  }
+
+  // Which twin leads and which is heard.
+
+  private others(which: (t: Twin) => boolean): Twin[] {
+    return this.twins.filter((t) => t !== this.leader && which(t));
+  }
+
+  private async watch(): Promise<void> {
+    const now = performance.now();
+    for (const t of this.twins) {
+      if (!this.joined || !this.mic.track || t.voiced) this.lameSince.delete(t);
+      else if (!this.lameSince.has(t)) this.lameSince.set(t, now);
+    }
+    const before = this.leader;
+    this.leader = lead(this.twins.map((t) => this.weighed(t)), this.weighed(before)).twin;
+    if (this.leader !== before) this.changed();
+    if (!this.joined) return;
+    const ears = await Promise.all(this.twins.map(async (twin) => ({ twin, missing: await twin.listened(now) })));
+    const { twin } = hear(ears, ears.find((e) => e.twin === this.heard)!);
+    if (twin === this.heard) return;
+    this.heard = twin;
+    this.twins.forEach((t) => t.sound(t === twin)); // one falls silent in the moment in which the other sounds
+  }
+
+  // Coming and going.
 
   /** Comes in. Without a microphone only to listen and direct. */
   join(): void {
@@ -206,8 +242,7 @@ export class Studio {
   }
 
   private connect(): void {
-    if (this.mic.track) this.lines.voice.start();
-    this.lines.ear.start();
+    this.twins.forEach((t) => t.connect());
     this.changed();
   }
 
@@ -215,60 +250,11 @@ export class Studio {
     const was = this.joined;
     this.joined = false;
     if (was) this.parting = why;
-    this.lines.voice.stop();
-    this.lines.ear.stop();
+    this.twins.forEach((t) => t.leave());
     this.mic.stop();
-    this.audio.srcObject = null;
-    this.mine = null;
     void this.awake?.release().catch(() => undefined);
     this.awake = null;
     this.changed();
-  }
-
-  private way(kind: 'whip' | 'whep', up: () => void, signal: AbortSignal) {
-    const url = `${this.origin}/${kind}/${encodeURIComponent(this.api.station)}`;
-    return { url, headers: this.api.headers(), ice: this.snapshot?.ice_servers ?? [], signal, up };
-  }
-
-  private async speak(up: () => void, signal: AbortSignal): Promise<End> {
-    const { track } = this.mic;
-    if (!track) return { again: true, reason: 'no microphone' };
-    this.asked = this.now;
-    this.mine = null;
-    const isUp = (): void => {
-      up();
-      this.claim();
-    };
-    const end = await publish(this.way('whip', isUp, signal), track, (s) => (this.sender = s));
-    this.sender = null;
-    return signal.aborted ? end : this.weigh(end);
-  }
-
-  /** Whether a lost voice is tried again: not when another window has the seat, and not with a bad key. */
-  private async weigh(end: End): Promise<End> {
-    if (!end.again) {
-      this.giveUp(end);
-      return end;
-    }
-    const { mine } = this;
-    const s = await this.api.snapshot().catch(() => null);
-    if (!s || !takenOver(s, mine)) return end;
-    this.leave('parted_taken');
-    return { again: false, reason: 'taken' };
-  }
-
-  private giveUp(end: End): void {
-    if (end.reason === 'expired' || end.reason === 'revoked' || end.reason === 'unauthorized') this.refuse(end.reason);
-    else this.leave('parted_unfit');
-  }
-
-  private async listen(up: () => void, signal: AbortSignal): Promise<End> {
-    const end = await receive(this.way('whep', up, signal), (stream) => {
-      this.audio.srcObject = stream;
-      void this.audio.play().catch(() => this.tell('play_blocked'));
-    });
-    if (!end.again && !signal.aborted) this.giveUp(end);
-    return end;
   }
 
   // Microphone.
@@ -280,11 +266,7 @@ export class Studio {
   }
 
   private exchangeTrack(): void {
-    const { track } = this.mic;
-    if (this.joined && track && this.lines.voice.state.phase === 'off') this.lines.voice.start();
-    if (this.sender && this.sender.track !== track) {
-      this.sender.replaceTrack(track).catch(() => this.lines.voice.renew());
-    }
+    if (this.joined) this.twins.forEach((t) => t.exchange(this.mic.track));
     this.changed();
   }
 

@@ -8,13 +8,14 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const types = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 
-/** The page as page.go makes it, with its policy. */
-async function page() {
+/** The page as page.go makes it, with its policy, at a node with twins. */
+async function page(twins) {
   const { files } = JSON.parse(await readFile(join(root, 'dist/manifest.json'), 'utf8'));
   const policy = /const Policy = ([^]*?)\n\n/.exec(await readFile(join(root, 'page.go'), 'utf8'))[1].replace(/"\s*\+\s*"|^"|"$/g, '');
   const values = { Name: 'talk', Title: 'Talk', Script: `talk/a/${files['page.js']}`, Style: `talk/a/${files['style.css']}`, Icon: `talk/a/${files['icon.svg']}` };
-  const html = (await readFile(join(root, 'page.html.tmpl'), 'utf8')).replace(/\{\{\.(\w+)\}\}/g, (_, name) => values[name]);
-  return { html, policy };
+  const template = (await readFile(join(root, 'page.html.tmpl'), 'utf8')).replace(/\{\{with \.Twins\}\}(.*?)\{\{\.\}\}(.*?)\{\{end\}\}/, twins.length ? `$1${twins.join(' ')}$2` : '');
+  const html = template.replace(/\{\{\.(\w+)\}\}/g, (_, name) => values[name]);
+  return { html, policy: policy.replace("connect-src 'self'", ["connect-src 'self'", ...twins].join(' ')) };
 }
 
 const iso = (ms) => new Date(ms).toISOString();
@@ -29,11 +30,18 @@ export const broadcast = (more = {}) => ({
   live_at: null, ended_at: null, late_seconds: 0, ...more,
 });
 
+/** What a host made of a seat, as a record has it. */
+function known({ speakers }, seat) {
+  const { on_air, muted, gain_db } = speakers.find((p) => p.seat === seat) ?? {};
+  return on_air === undefined ? {} : { on_air, muted, gain_db };
+}
+
 class Fake {
+  twins = [];
   /** What every snapshot says; who asks is added. */
   state = {
     station: { name: 'talk', title: 'Talk' }, phase: 'auto', broadcast: null, next: null, audience_hears: 'hold', hold: false,
-    speakers: [], cue: [], talkback: [], alarms: [], ice_servers: [],
+    speakers: [], cue: [], talkback: [], alarms: [], ice_servers: [], record: '0',
   };
   tokens = {
     HOST: { seat: 'h1', name: 'Maren', role: 'host', music: false },
@@ -103,8 +111,20 @@ class Fake {
     response.end(body === undefined ? undefined : JSON.stringify(body));
   }
 
+  /** Lets the pages of the twins read the answers; returns whether that was all. */
+  shares(request, response) {
+    const { origin } = request.headers;
+    if (!this.twins.includes(origin)) return false;
+    response.setHeader('Access-Control-Allow-Origin', origin);
+    response.setHeader('Access-Control-Expose-Headers', 'Location');
+    if (request.method !== 'OPTIONS') return false;
+    response.writeHead(204, { 'Access-Control-Allow-Methods': 'DELETE, GET, PATCH, POST, PUT', 'Access-Control-Allow-Headers': 'Authorization, Content-Type, Last-Event-ID' }).end();
+    return true;
+  }
+
   async handle(request, response) {
     if (this.down) return request.socket.destroy();
+    if (this.shares(request, response)) return;
     const { pathname } = new URL(request.url, 'http://x');
     if (pathname === '/studio/talk') {
       response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': this.policy, 'Referrer-Policy': 'no-referrer', 'Permissions-Policy': 'microphone=(self), camera=(), geolocation=()' });
@@ -186,6 +206,10 @@ class Fake {
         return end(() => this.set({ talkback: body.all ? this.state.speakers.filter((p) => p.connected && p.seat !== me.seat).map((p) => p.seat) : body.seats }));
       case 'DELETE /speakers/*':
         return end(() => this.set({ speakers: this.state.speakers.filter((p) => p.seat !== id) }));
+      case 'GET /record':
+        return this.json(response, 200, this.state);
+      case 'PUT /record': // the one with the higher record knows all
+        return end(() => body.record > this.state.record && this.set({ ...body, speakers: this.state.speakers.map((p) => ({ ...p, ...known(body, p.seat) })) }), () => this.state);
       case 'GET /broadcasts':
         return this.json(response, 200, { broadcasts: this.broadcasts });
       case 'POST /broadcasts': {
@@ -222,10 +246,20 @@ class Fake {
   }
 }
 
+/** Starts two fake servers that are twins. */
+export async function twins() {
+  const both = [await fake(), await fake()];
+  for (const it of both) {
+    it.twins = both.filter((o) => o !== it).map((o) => o.url);
+    Object.assign(it, await page(it.twins));
+  }
+  return both;
+}
+
 /** Starts a fake server and returns it; its url is where it listens, stop ends it. */
 export async function fake() {
   const it = new Fake();
-  Object.assign(it, await page());
+  Object.assign(it, await page([]));
   const server = createServer((request, response) => {
     it.handle(request, response).catch((error) => {
       console.error(error);
