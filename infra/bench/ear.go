@@ -43,6 +43,8 @@ type hearing struct {
 		} `json:"latency"`
 	} `json:"player"`
 	Messages []string `json:"messages"`
+
+	span time.Duration // of listening
 }
 
 func measureLow(ctx context.Context, b *bench) error  { return b.listen(ctx, "low", 1.45) }
@@ -51,23 +53,11 @@ func measureFast(ctx context.Context, b *bench) error { return b.listen(ctx, "fa
 // listen puts the acoustic ruler into a node's standard input, plays the station in
 // a browser, and follows the live edge meanwhile.
 func (b *bench) listen(ctx context.Context, profile string, target float64) error {
-	ruler, in, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer ruler.Close()
-	cmd := exec.CommandContext(ctx, filepath.Join(b.root, "bin", "bursts"))
-	cmd.Stdout = in
-	bursts, err := b.start("bursts", cmd)
-	in.Close()
+	n, bursts, err := b.ruled(ctx, nodeOptions{profile: profile})
 	if err != nil {
 		return err
 	}
 	defer bursts.stop()
-	n, err := b.serve(ctx, nodeOptions{profile: profile, play: "-", stdin: ruler})
-	if err != nil {
-		return err
-	}
 	defer n.stop()
 	if err := errors.Join(n.ready(ctx), pause(ctx, 4*time.Second)); err != nil {
 		return err
@@ -79,7 +69,7 @@ func (b *bench) listen(ctx context.Context, profile string, target float64) erro
 	var h hearing
 	var edges []edge
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) { h, err = b.meter(gctx, n, profile); return err })
+	g.Go(func() (err error) { h, err = b.meter(gctx, n.url(""), earTime); return err })
 	g.Go(func() (err error) { edges, err = n.follow(gctx, earTime); return err })
 	if err := g.Wait(); err != nil {
 		return err
@@ -89,18 +79,40 @@ func (b *bench) listen(ctx context.Context, profile string, target float64) erro
 		return err
 	}
 	ld := end.since(begin)
-	b.reportEar(profile, target, h, ld)
+	b.reportEar("mouth to ear, profile "+profile, target, h, ld)
 	b.reportEdge(profile, edges, ld)
 	return b.reportMemory(n, ld)
 }
 
-// meter runs the acoustic meter on a node's page.
-func (b *bench) meter(ctx context.Context, n *node, label string) (hearing, error) {
-	h, err := b.hearing(ctx, n.url(""), "--label", label,
-		"--seconds", strconv.Itoa(int(earTime.Seconds())), "--settle", strconv.Itoa(int(earSettle.Seconds())))
+// ruled starts a node that plays the acoustic ruler, and the ruler.
+func (b *bench) ruled(ctx context.Context, o nodeOptions) (*node, *child, error) {
+	ruler, in, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer ruler.Close()
+	cmd := exec.CommandContext(ctx, filepath.Join(b.root, "bin", "bursts"))
+	cmd.Stdout = in
+	bursts, err := b.start("bursts", cmd)
+	in.Close()
+	if err != nil {
+		return nil, nil, err
+	}
+	o.play, o.stdin = "-", ruler
+	n, err := b.serve(ctx, o)
+	if err != nil {
+		bursts.stop()
+	}
+	return n, bursts, err
+}
+
+// meter runs the acoustic meter on a page for some time.
+func (b *bench) meter(ctx context.Context, page string, span time.Duration) (hearing, error) {
+	h, err := b.hearing(ctx, page, "--seconds", strconv.Itoa(int(span.Seconds())), "--settle", strconv.Itoa(int(earSettle.Seconds())))
 	if err != nil {
 		return h, err
 	}
+	h.span = span
 	if h.Delay.P50 == nil || h.StartUp == nil {
 		return h, fmt.Errorf("acoustic meter: %d tones, none after it had settled", h.Tones)
 	}
@@ -127,8 +139,8 @@ func (b *bench) hearing(ctx context.Context, page string, args ...string) (heari
 	return h, nil
 }
 
-func (b *bench) reportEar(profile string, target float64, h hearing, ld load) {
-	name := "mouth to ear, profile " + profile
+// reportEar enters what was heard; target is of the delay, in s.
+func (b *bench) reportEar(name string, target float64, h hearing, ld load) {
 	notes := fmt.Sprintf("standard input to Chromium's output, %d tones", h.Delay.Count)
 	if h.Delay.P95 != nil && h.Delay.Min != nil && h.Delay.Max != nil {
 		notes += fmt.Sprintf("; p95 %s, %s to %s ms", number(*h.Delay.P95), number(*h.Delay.Min), number(*h.Delay.Max))
@@ -141,7 +153,7 @@ func (b *bench) reportEar(profile string, target float64, h hearing, ld load) {
 	for _, g := range h.Gaps {
 		gaps = append(gaps, fmt.Sprintf("%.0f ms at %.0f s", g.MS, g.Second))
 	}
-	b.enter(figure{Name: name + fmt.Sprintf(": gaps in %.0f s", earTime.Seconds()), Value: h.Gap, Unit: "ms", Target: new(0.0), Notes: strings.Join(gaps, "; "), load: ld})
+	b.enter(figure{Name: name + fmt.Sprintf(": gaps in %.0f s", h.span.Seconds()), Value: h.Gap, Unit: "ms", Target: new(0.0), Notes: strings.Join(gaps, "; "), load: ld})
 	b.enter(figure{Name: name + ": click to first sound", Value: *h.StartUp, Unit: "ms", load: ld})
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -27,6 +29,9 @@ type faultRow struct {
 	strike func(*faultStage) string
 	twins  bool          // a node behind each CDN, instead of one behind both
 	after  time.Duration // how long it is listened after the fault; default 10 s
+	back   bool          // the fault ends after 10 s, and listeners return
+	// measure is another way to measure it than [bench.fault].
+	measure func(*bench, context.Context, faultRow) error
 }
 
 // faultSecond is when the fault comes, after the press: the player is settled then.
@@ -51,10 +56,16 @@ var faultRows = []faultRow{
 	{name: "all origins dead, store alive", profile: "low", bound: 6000, after: 25 * time.Second, strike: func(s *faultStage) string {
 		return s.fail(0, cdn.Refused) + "; " + s.fail(1, cdn.Refused)
 	}},
-	{name: "CDN A refuses for 10 s and returns", profile: "low", bound: 0, after: 75 * time.Second, strike: func(s *faultStage) string {
+	{name: "CDN A refuses for 10 s and returns", profile: "low", bound: 0, back: true, after: 10*time.Second + returned + 5*time.Second, strike: func(s *faultStage) string {
 		return s.fail(0, cdn.Refused) + "; sleep 10; " + s.fail(0, cdn.None)
 	}},
+	{name: "store dead", profile: "low", bound: 0, measure: (*bench).storeDies},
+	{name: "uplink narrow", profile: "low", bound: 0, measure: (*bench).narrowUplink},
+	{name: "kill -9 while objects are put", measure: (*bench).killPuts},
 }
+
+// returned is how long listeners may take to come back.
+const returned = 60 * time.Second
 
 // measureFaults lets each of them happen to a listener in Chromium and measures the silence.
 func measureFaults(ctx context.Context, b *bench) error {
@@ -64,7 +75,10 @@ func measureFaults(ctx context.Context, b *bench) error {
 		if !strings.Contains(row.name, only) {
 			continue
 		}
-		if err := b.fault(ctx, row); err != nil {
+		if row.measure == nil {
+			row.measure = (*bench).fault
+		}
+		if err := row.measure(b, ctx, row); err != nil {
 			trouble = append(trouble, fmt.Errorf("%s, profile %s: %w", row.name, row.profile, err))
 		}
 	}
@@ -103,17 +117,43 @@ func (b *bench) fault(ctx context.Context, row faultRow) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	silence, notes := h.silence(faultSecond)
-	if strings.HasSuffix(row.name, "returns") {
-		back := s.cdns[0].LastListener()
-		notes += fmt.Sprintf("; last listener at CDN A %.0f s before the end", time.Since(back).Seconds())
-	}
+	silence, notes := h.silence()
 	b.add(begin, figure{Name: row.name + ", profile " + row.profile + ": silence", Value: silence, Unit: "ms", Target: &row.bound, Notes: notes})
+	if row.back {
+		b.reportReturn(begin, row, s.cdns[0])
+	}
 	return nil
 }
 
-// silence returns how long nothing was heard from a second on.
-func (h hearing) silence(from float64) (ms float64, notes string) {
+// reportReturn enters when the listener came back to a CDN that works again.
+func (b *bench) reportReturn(begin moment, row faultRow, c *cdn.CDN) {
+	mended, reloads := c.Reloads()
+	f := figure{
+		Name: row.name + ", profile " + row.profile + ": until the listener is back", Value: math.Ceil(time.Since(mended).Seconds()), Unit: "s",
+		Target: new(returned.Seconds()), Notes: "they did not come back",
+	}
+	if at, ok := settled(reloads, time.Now()); ok {
+		f.Value, f.Notes = round(at.Sub(mended).Seconds(), 1), fmt.Sprintf("from the moment when it works again to where blocking reloads are its own, %d in all", len(reloads))
+	}
+	b.add(begin, f)
+}
+
+// settled returns from when on something came again and again until the end.
+func settled(at []time.Time, end time.Time) (time.Time, bool) {
+	const most = 3 * time.Second // between two of them
+	if len(at) == 0 || end.Sub(at[len(at)-1]) > most {
+		return time.Time{}, false
+	}
+	i := len(at) - 1
+	for i > 0 && at[i].Sub(at[i-1]) <= most {
+		i--
+	}
+	return at[i], true
+}
+
+// silence returns how long nothing was heard from the fault's second on.
+func (h hearing) silence() (ms float64, notes string) {
+	const from = faultSecond
 	var at []string
 	for _, g := range h.Gaps {
 		end := g.Second + g.MS/1000
@@ -122,6 +162,9 @@ func (h hearing) silence(from float64) (ms float64, notes string) {
 		}
 		ms += 1000 * (end - max(from, g.Second))
 		at = append(at, fmt.Sprintf("%.0f ms after %.1f s", g.MS, g.Second-from))
+	}
+	if len(at) == 0 {
+		return 0, "no gap"
 	}
 	return round(ms, 1), "silent " + strings.Join(at, ", ")
 }
@@ -168,7 +211,7 @@ func (b *bench) openFaultStage(ctx context.Context, row faultRow) (*faultStage, 
 	if err := faint(ctx, hold); err != nil {
 		return s, err
 	}
-	s.options = nodeOptions{profile: row.profile, play: "-", data: data, renditions: []string{"opus-96", "aac-48"}, more: lines, second: hold}
+	s.options = nodeOptions{profile: row.profile, data: data, renditions: []string{"opus-96", "aac-48"}, more: lines, second: hold}
 	if err := s.startNode(ctx, 0); err != nil {
 		return s, err
 	}
@@ -191,25 +234,13 @@ func (s *faultStage) nodeOf(i int) string {
 
 // startNode starts the i-th node with a ruler of its own; both are on the wall clock.
 func (s *faultStage) startNode(ctx context.Context, i int) error {
-	ruler, in, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer ruler.Close()
-	cmd := exec.CommandContext(ctx, filepath.Join(s.b.root, "bin", "bursts"))
-	cmd.Stdout = in
-	bursts, err := s.b.start("bursts", cmd)
-	in.Close()
+	o := s.options
+	o.name = s.nodeOf(i)
+	n, bursts, err := s.b.ruled(ctx, o)
 	if err != nil {
 		return err
 	}
 	s.rulers = append(s.rulers, bursts)
-	o := s.options
-	o.stdin, o.name = ruler, s.nodeOf(i)
-	n, err := s.b.serve(ctx, o)
-	if err != nil {
-		return err
-	}
 	if i < len(s.nodes) {
 		s.nodes[i] = n
 	} else {
@@ -284,6 +315,29 @@ func (s *faultStage) close() {
 	if s.files != nil {
 		_ = s.files.Close()
 	}
+}
+
+// killPuts runs the test that kills writers of a bucket until 1,000 objects were
+// acknowledged, and says what it found.
+func (b *bench) killPuts(ctx context.Context, row faultRow) error {
+	begin, err := now()
+	if err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=120s", "-v", "-run", "^TestKill$", "./origin/store/s3").CombinedOutput()
+	m := regexp.MustCompile(`(\d+ kills, \d+ PUTs acknowledged), \d+ keys`).FindSubmatch(out)
+	if m == nil {
+		return fmt.Errorf("the test of origin/store/s3: %w: %s", errors.Join(err, errors.New("no figures")), out)
+	}
+	wrong := float64(strings.Count(string(out), " was acknowledged with ") + strings.Count(string(out), "acknowledged, and not there"))
+	if err != nil && wrong == 0 {
+		return fmt.Errorf("the test of origin/store/s3: %w: %s", err, out)
+	}
+	b.add(begin, figure{
+		Name: row.name + ": missing, or with two contents", Value: wrong, Unit: "objects", Target: &row.bound, Steady: true,
+		Notes: string(m[1]) + "; go test ./origin/store/s3 -run TestKill",
+	})
+	return nil
 }
 
 // faint writes a hold that counts as silence, so that another station's sound does.

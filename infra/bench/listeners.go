@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 	"time"
 
@@ -19,65 +18,90 @@ import (
 	"longwave/packager"
 )
 
-// A listener is a connection that asks for one part after the other.
-type listener struct {
-	fd   int
-	next int64 // number of the part asked for, since the epoch
-	left int   // bytes of the answer under way; 0: none is
+// An order is what a process of listeners is told, as JSON.
+type order struct {
+	Server string `json:"server"` // host:port
+	// Witness is the host:port of the origin behind the server. There one more listener a
+	// rendition tells when the origin answered. Empty: none.
+	Witness    string   `json:"witness"`
+	Profile    string   `json:"profile"`
+	Renditions []string `json:"renditions"` // listeners have them in turn
+	Listeners  int      `json:"listeners"`
+	Settle     int      `json:"settle"` // waves that do not count, after the first
+	Waves      int      `json:"waves"`
+	// Parts has every listener fetch each part on a second connection, as soon as the
+	// playlist names it, as hls.js does.
+	Parts bool `json:"parts"`
+}
+
+// What a line asks for.
+const (
+	forPlaylist = iota
+	forPart
+	forWitness // a playlist, of the origin
+)
+
+// A line is a connection that asks for one part after the other, or for the playlist
+// that names it.
+type line struct {
+	fd        int
+	asks      int
+	rendition int
+	next      int64 // number of the part, since the epoch
+	named     int64 // of the newest part that may be asked for
+	left      int   // bytes of the answer under way; 0: none is
+	asked     bool
+	parts     int // the line on which the same listener fetches parts; 0: none
 }
 
 // A crowd is all listeners of this process. One goroutine serves them by epoll, so
 // that as little as possible of what is measured is ours.
 type crowd struct {
-	host      string
-	address   unix.SockaddrInet4
-	profile   packager.Profile
-	poll      int
-	listeners []listener // by what epoll calls them
-	buf       []byte
-	request   []byte
-	waves     map[int64][]time.Time // arrivals, by number of the part
-	keep      bool                  // they are counted
-	audience  audience
+	order
+	profile  packager.Profile
+	poll     int
+	lines    []line // by what epoll calls them; the first is nobody's
+	buf      []byte
+	request  []byte
+	arrivals map[arrival][]time.Time
+	keep     bool // they are counted
+	audience audience
 }
 
-// runListeners is the process that waits: an address, how many, and for how many
-// waves. It writes "begin", "end" and an [audience].
+// An arrival is a part, or the playlist that names it, as listeners get it.
+type arrival struct {
+	asks, rendition int
+	number          int64
+}
+
+// runListeners is the process that waits. It is told an order, and writes "begin", "end"
+// and an [audience].
 func runListeners(args []string) error {
-	if len(args) != 3 {
-		return errors.New("want an address, a number of listeners and a number of waves")
+	if len(args) != 1 {
+		return errors.New("want an order")
 	}
-	n, err := strconv.Atoi(args[1])
-	if err != nil {
-		return err
-	}
-	waves, err := strconv.Atoi(args[2])
-	if err != nil {
+	var o order
+	if err := json.Unmarshal([]byte(args[0]), &o); err != nil {
 		return err
 	}
 	runtime.LockOSThread()
-	c, err := newCrowd(args[0], n)
+	c, err := newCrowd(o)
 	if err != nil {
 		return err
 	}
-	if err := c.gather(n); err != nil {
+	if err := c.gather(); err != nil {
 		return err
 	}
-	return c.listen(waves)
+	return c.listen()
 }
 
-func newCrowd(host string, n int) (*crowd, error) {
-	if limit := fileLimit(); limit < uint64(n)+20 {
-		return nil, fmt.Errorf("%d files are allowed, too few for %d listeners", limit, n)
+func newCrowd(o order) (*crowd, error) {
+	if limit := fileLimit(); limit < uint64(2*o.Listeners)+20 && (o.Parts || limit < uint64(o.Listeners)+20) {
+		return nil, fmt.Errorf("%d files are allowed, too few for %d listeners", limit, o.Listeners)
 	}
-	addr, err := net.ResolveTCPAddr("tcp4", host)
-	if err != nil {
-		return nil, err
-	}
-	c := &crowd{host: host, buf: make([]byte, 256<<10), waves: map[int64][]time.Time{}}
-	c.address.Port = addr.Port
-	copy(c.address.Addr[:], addr.IP.To4())
-	if c.profile, err = packager.ParseProfile(waitingProfile); err != nil {
+	c := &crowd{order: o, lines: make([]line, 1), buf: make([]byte, 256<<10), arrivals: map[arrival][]time.Time{}}
+	var err error
+	if c.profile, err = packager.ParseProfile(o.Profile); err != nil {
 		return nil, err
 	}
 	c.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -93,51 +117,84 @@ func (c *crowd) end(number int64) time.Time {
 	return partEnd(number/parts, int(number%parts), c.profile)
 }
 
-// gather connects n listeners, some at a time, each of which waits for the part
+// gather connects the listeners, some at a time, each of which waits for the part
 // under way.
-func (c *crowd) gather(n int) error {
+func (c *crowd) gather() error {
 	const together = 100
-	for len(c.listeners) < n {
-		for range min(together, n-len(c.listeners)) {
-			if err := c.join(); err != nil {
+	if c.Witness != "" {
+		for r := range c.Renditions {
+			if _, err := c.join(c.Witness, line{asks: forWitness, rendition: r}); err != nil {
 				return err
 			}
 		}
-		if err := c.serve(time.Now().Add(20 * time.Millisecond)); err != nil {
-			return err
+	}
+	for i := range c.Listeners {
+		l := line{asks: forPlaylist, rendition: i % len(c.Renditions)}
+		if c.Parts {
+			var err error
+			if l.parts, err = c.join(c.Server, line{asks: forPart, rendition: l.rendition}); err != nil {
+				return fmt.Errorf("listener %d: %w", i, err)
+			}
+		}
+		if _, err := c.join(c.Server, l); err != nil {
+			return fmt.Errorf("listener %d: %w", i, err)
+		}
+		if i%together == together-1 {
+			if err := c.serve(time.Now().Add(20 * time.Millisecond)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (c *crowd) join() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+// join connects a line and returns its number. One for parts asks for nothing yet.
+func (c *crowd) join(server string, l line) (int, error) {
+	addr, err := net.ResolveTCPAddr("tcp4", server)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if err := errors.Join(unix.Connect(fd, &c.address), unix.SetNonblock(fd, true)); err != nil {
-		return fmt.Errorf("listener %d: %w", len(c.listeners), err)
+	to := unix.SockaddrInet4{Port: addr.Port}
+	copy(to.Addr[:], addr.IP.To4())
+	if l.fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		return 0, err
 	}
-	c.listeners = append(c.listeners, listener{fd: fd, next: partNumber(time.Now(), c.profile)})
-	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(c.listeners) - 1)}
-	if err := unix.EpollCtl(c.poll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
-		return err
+	if err := errors.Join(unix.Connect(l.fd, &to), unix.SetNonblock(l.fd, true)); err != nil {
+		return 0, err
 	}
-	return c.ask(&c.listeners[event.Fd])
+	l.next = partNumber(time.Now(), c.profile)
+	n := len(c.lines)
+	c.lines = append(c.lines, l)
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(n)}
+	if err := unix.EpollCtl(c.poll, unix.EPOLL_CTL_ADD, l.fd, &event); err != nil {
+		return 0, err
+	}
+	if l.asks == forPart {
+		return n, nil
+	}
+	return n, c.ask(&c.lines[n])
 }
 
 // ask sends the request for l.next, as a browser's hls.js would.
-func (c *crowd) ask(l *listener) error {
+func (c *crowd) ask(l *line) error {
 	parts := int64(c.profile.Parts())
-	c.request = fmt.Appendf(c.request[:0], "GET /%s/%s/live.m3u8?_HLS_msn=%d&_HLS_part=%d&_HLS_skip=YES HTTP/1.1\r\nHost: %s\r\nAccept-Encoding: gzip\r\n\r\n",
-		station, waitingRendition, l.next/parts, l.next%parts, c.host)
+	msn, part := l.next/parts, l.next%parts
+	c.request = fmt.Appendf(c.request[:0], "GET /%s/%s/", station, c.Renditions[l.rendition])
+	if l.asks == forPart {
+		c.request = fmt.Appendf(c.request, "%d.%d.m4s", msn, part)
+	} else {
+		c.request = fmt.Appendf(c.request, "live.m3u8?_HLS_msn=%d&_HLS_part=%d&_HLS_skip=YES", msn, part)
+	}
+	c.request = fmt.Appendf(c.request, " HTTP/1.1\r\nHost: %s\r\nAccept-Encoding: gzip\r\n\r\n", c.Server)
+	l.asked = true
 	_, err := unix.Write(l.fd, c.request)
 	return err
 }
 
 // listen waits for waves of answers and reports them.
-func (c *crowd) listen(waves int) error {
-	begin := partNumber(time.Now(), c.profile) + 2 // the wave before is not counted: it fills the memory
+func (c *crowd) listen() error {
+	waves := int64(c.Waves)
+	begin := partNumber(time.Now(), c.profile) + 2 + int64(c.Settle) // what comes before fills the memory
 	if err := c.serve(c.pauseBefore(begin)); err != nil {
 		return err
 	}
@@ -147,7 +204,7 @@ func (c *crowd) listen(waves int) error {
 		return err
 	}
 	c.keep = true
-	if err := c.serve(c.pauseBefore(begin + int64(waves))); err != nil {
+	if err := c.serve(c.pauseBefore(begin + waves)); err != nil {
 		return err
 	}
 	used, err := cpuTime(os.Getpid())
@@ -156,9 +213,7 @@ func (c *crowd) listen(waves int) error {
 	}
 	c.audience.CPU = used - cpu
 	fmt.Println("end")
-	for i := range int64(waves) {
-		c.audience.Waves = append(c.audience.Waves, describe(c.waves[begin+i], c.end(begin+i)))
-	}
+	c.sum(begin)
 	return json.NewEncoder(os.Stdout).Encode(c.audience)
 }
 
@@ -180,15 +235,15 @@ func (c *crowd) serve(until time.Time) error {
 			return err
 		}
 		for _, e := range events[:max(n, 0)] {
-			if err := c.read(&c.listeners[e.Fd]); err != nil {
-				return fmt.Errorf("listener %d: %w", e.Fd, err)
+			if err := c.read(&c.lines[e.Fd]); err != nil {
+				return fmt.Errorf("connection %d: %w", e.Fd, err)
 			}
 		}
 	}
 }
 
 // read takes what has come for l. At the end of an answer it asks for the next part.
-func (c *crowd) read(l *listener) error {
+func (c *crowd) read(l *line) error {
 	n, err := unix.Read(l.fd, c.buf)
 	switch {
 	case errors.Is(err, unix.EAGAIN):
@@ -206,12 +261,39 @@ func (c *crowd) read(l *listener) error {
 	if l.left -= n; l.left > 0 {
 		return nil
 	}
-	l.left = 0
+	l.left, l.asked = 0, false
+	return c.answered(l)
+}
+
+// answered counts an answer and asks for what comes next: for the part, if l is a
+// playlist that names it, and for the next playlist.
+func (c *crowd) answered(l *line) error {
 	if c.keep {
-		c.audience.Answers++
-		c.waves[l.next] = append(c.waves[l.next], time.Now())
+		if l.asks != forWitness {
+			c.audience.Answers++
+		}
+		at := arrival{l.asks, l.rendition, l.next}
+		c.arrivals[at] = append(c.arrivals[at], time.Now())
 	}
 	l.next++
+	if l.asks == forPart {
+		if l.next > l.named {
+			return nil
+		}
+		return c.ask(l)
+	}
+	if l.parts != 0 {
+		p := &c.lines[l.parts]
+		if p.named == 0 {
+			p.next = l.next - 1
+		}
+		p.named = l.next - 1
+		if !p.asked {
+			if err := c.ask(p); err != nil {
+				return err
+			}
+		}
+	}
 	return c.ask(l)
 }
 
@@ -231,16 +313,4 @@ func (c *crowd) length(b []byte) (int, error) {
 		c.audience.Bytes += int64(n)
 	}
 	return end + 4 + n, nil
-}
-
-// describe describes a wave by its arrivals and the end of its part.
-func describe(arrivals []time.Time, end time.Time) wave {
-	if len(arrivals) == 0 {
-		return wave{}
-	}
-	slices.SortFunc(arrivals, time.Time.Compare)
-	at := func(p float64) time.Duration {
-		return arrivals[int(math.Ceil(p/100*float64(len(arrivals))))-1].Sub(end)
-	}
-	return wave{First: arrivals[0].Sub(end), Last: at(100), Median: at(50), P99: at(99), Answers: len(arrivals)}
 }

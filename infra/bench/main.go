@@ -44,6 +44,7 @@ var groups = []group{
 	{"frames", "the 20 ms path and what it is made of, as Go benchmarks", measureFrames},
 	{"low", "mouth to ear, live edge and memory with profile low", measureLow},
 	{"fast", "mouth to ear, live edge and memory with profile fast", measureFast},
+	{"edges", "requests, delay and mouth to ear behind a real Varnish", measureEdges},
 	{"studio", "a speaker's mouth to other ears, through the studio", measureStudio},
 	{"voices", "own voice in own return, and how loud two voices are", measureVoices},
 	{"network", "clocks that drift and packets that get lost", measureNetwork},

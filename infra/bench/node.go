@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,9 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"longwave/cmd/longwave/systemtest/netns"
 )
 
 // station is the audience address of every node here.
@@ -100,6 +104,9 @@ type nodeOptions struct {
 	name       string   // of the node, where there are several
 	second     string   // a hold: then there is a second station, "news", that plays nothing else
 	more       []string // lines of the configuration
+	command    string   // default "serve"
+	// on is the host that it runs on; nil: this one. There it takes requests from all.
+	on *netns.Host
 }
 
 // serve starts a node. It does not wait for it.
@@ -118,18 +125,34 @@ func (b *bench) serve(ctx context.Context, o nodeOptions) (*node, error) {
 	if err := os.WriteFile(n.config(), []byte(o.config(ports[2:])), 0o644); err != nil {
 		return nil, err
 	}
-	args := []string{"serve", "--config", n.config(), "--listen", ports[0], "--metrics", ports[1], "--data", o.data, "--profile", o.profile}
+	cmd := o.cmd(ctx, filepath.Join(b.root, "bin", "longwave"), "--config", n.config(), "--metrics", ports[1], "--listen", ports[0])
+	cmd.Stdin = o.stdin
+	n.started = time.Now()
+	n.child, err = b.start("serve", cmd)
+	return n, err
+}
+
+// cmd returns the command that runs it.
+func (o nodeOptions) cmd(ctx context.Context, program string, addresses ...string) *exec.Cmd {
+	args := append([]string{cmp.Or(o.command, "serve"), "--data", o.data}, addresses...)
+	if o.profile != "" {
+		args = append(args, "--profile", o.profile)
+	}
 	if o.play != "" {
 		args = append(args, "--play", o.play)
 		if o.play != "-" {
 			args = append(args, "--loop")
 		}
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(b.root, "bin", "longwave"), args...)
-	cmd.Stdin = o.stdin
-	n.started = time.Now()
-	n.child, err = b.start("serve", cmd)
-	return n, err
+	if o.on == nil {
+		return exec.CommandContext(ctx, program, args...)
+	}
+	for _, i := range []int{slices.Index(args, "--metrics") + 1, slices.Index(args, "--listen") + 1} {
+		o.on.Forward(args[i]) //nolint:contextcheck // the stand's is made of it
+	}
+	i := slices.Index(args, "--listen") + 1
+	args[i] = args[i][strings.LastIndex(args[i], ":"):]
+	return o.on.Command(ctx, program, args...)
 }
 
 // config returns the configuration with ports of the node's own, so that several run

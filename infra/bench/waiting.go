@@ -28,25 +28,6 @@ const (
 	waitingRendition = "opus-48"
 )
 
-// A wave is one part, as all listeners got it. Times are since the part's end by
-// the clock.
-type wave struct {
-	First   time.Duration `json:"first"`
-	Last    time.Duration `json:"last"`
-	Median  time.Duration `json:"median"`
-	P99     time.Duration `json:"p99"`
-	Answers int           `json:"answers"`
-}
-
-// An audience is what the process of the listeners reports at its end.
-type audience struct {
-	Waves   []wave        `json:"waves"`
-	Answers int           `json:"answers"`
-	Bad     int           `json:"bad"` // answers that were not 200
-	Bytes   int64         `json:"bytes"`
-	CPU     time.Duration `json:"cpu"` // of the listeners' process, in the waves
-}
-
 // A watch is what was read of the node in one run.
 type watch struct {
 	empty, full int64         // its memory without and with listeners
@@ -67,7 +48,7 @@ func measureWaiting(ctx context.Context, b *bench) error {
 	if err := errors.Join(n.ready(ctx), pause(ctx, 4*time.Second)); err != nil {
 		return err
 	}
-	a, w, err := b.crowd(ctx, n.pid(), n.base, crowdSize{listeners, waitingWaves})
+	a, w, err := b.waitFor(ctx, n.pid(), n.base, crowdSize{listeners, waitingWaves})
 	if err != nil {
 		return err
 	}
@@ -78,7 +59,7 @@ func measureWaiting(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer bare.stop()
-	a, w, err = b.crowd(ctx, bare.pid(), strings.TrimSuffix(bare.url, "/file"), crowdSize{listeners, bareWaves})
+	a, w, err = b.waitFor(ctx, bare.pid(), strings.TrimSuffix(bare.url, "/file"), crowdSize{listeners, bareWaves})
 	if err != nil {
 		return fmt.Errorf("bare net/http: %w", err)
 	}
@@ -86,69 +67,90 @@ func measureWaiting(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// A crowdSize is how many listeners wait, and for how many parts.
-type crowdSize struct{ listeners, waves int }
-
-// crowd starts the listeners of a server and watches it meanwhile.
-func (b *bench) crowd(ctx context.Context, pid int, base string, size crowdSize) (audience, watch, error) {
-	var a audience
+// waitFor has listeners of a server wait for so many parts and watches it meanwhile.
+func (b *bench) waitFor(ctx context.Context, pid int, base string, size crowdSize) (audience, watch, error) {
 	var w watch
 	idle, err := idleRate(ctx, pid, 3*time.Second)
 	if err != nil {
-		return a, w, err
+		return audience{}, w, err
 	}
 	if w.empty, err = resident(pid); err != nil {
-		return a, w, err
+		return audience{}, w, err
 	}
+	var before, after time.Duration
+	o := order{
+		Server: strings.TrimPrefix(base, "http://"), Profile: waitingProfile, Renditions: []string{waitingRendition},
+		Listeners: size.listeners, Waves: size.waves,
+	}
+	a, err := b.crowd(ctx, o, func() (err error) {
+		if w.begin, err = now(); err == nil {
+			before, err = cpuTime(pid)
+		}
+		return err
+	}, func() (err error) {
+		if w.full, err = resident(pid); err != nil {
+			return err
+		}
+		if after, err = cpuTime(pid); err == nil {
+			w.end, err = now()
+		}
+		return err
+	})
+	w.used = after - before
+	w.idle = time.Duration(idle * float64(w.end.at.Sub(w.begin.at)))
+	return a, w, err
+}
+
+// A crowdSize is how many listeners wait, and for how many parts.
+type crowdSize struct{ listeners, waves int }
+
+// crowd runs a process of listeners; begin and end are called when what counts does.
+// Every answer must be a 200.
+func (b *bench) crowd(ctx context.Context, o order, begin, end func() error) (audience, error) {
+	var a audience
 	self, err := os.Executable()
 	if err != nil {
-		return a, w, err
+		return a, err
 	}
-	cmd := exec.CommandContext(ctx, self, "listeners", strings.TrimPrefix(base, "http://"), strconv.Itoa(size.listeners), strconv.Itoa(size.waves))
+	text, err := json.Marshal(o)
+	if err != nil {
+		return a, err
+	}
+	cmd := exec.CommandContext(ctx, self, "listeners", string(text))
 	out, in, err := os.Pipe()
 	if err != nil {
-		return a, w, err
+		return a, err
 	}
 	defer out.Close()
 	cmd.Stdout = in
 	c, err := b.start("listeners", cmd)
 	in.Close()
 	if err != nil {
-		return a, w, err
+		return a, err
 	}
 	defer c.stop()
-	var before, after time.Duration
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		switch line := lines.Text(); line {
 		case "begin":
-			if w.begin, err = now(); err == nil {
-				before, err = cpuTime(pid)
-			}
+			err = begin()
 		case "end":
-			if w.full, err = resident(pid); err != nil {
-				return a, w, err
-			}
-			if after, err = cpuTime(pid); err == nil {
-				w.end, err = now()
-			}
+			err = end()
 		default:
 			err = json.Unmarshal([]byte(line), &a)
 		}
 		if err != nil {
-			return a, w, err
+			return a, err
 		}
 	}
 	if a.Bad > 0 {
-		return a, w, fmt.Errorf("%d answers were not 200", a.Bad)
+		return a, fmt.Errorf("%d answers were not 200", a.Bad)
 	}
 	if a.Answers == 0 {
 		<-c.done
-		return a, w, fmt.Errorf("the listeners reported nothing: %w: %s", errors.Join(c.err, lines.Err(), io.ErrUnexpectedEOF), c.said())
+		return a, fmt.Errorf("the listeners reported nothing: %w: %s", errors.Join(c.err, lines.Err(), io.ErrUnexpectedEOF), c.said())
 	}
-	w.used = after - before
-	w.idle = time.Duration(idle * float64(w.end.at.Sub(w.begin.at)))
-	return a, w, nil
+	return a, nil
 }
 
 // reportWaiting enters the figures of a run.

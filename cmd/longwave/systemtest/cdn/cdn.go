@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,11 +43,12 @@ type CDN struct {
 	addr     string
 	proxy    *httputil.ReverseProxy
 	requests atomic.Int64
-	held     atomic.Int64 // when the last blocking reload came, in Unix ms
 
 	mu      sync.Mutex
 	origin  *url.URL
 	fault   Fault
+	since   time.Time     // of the last change
+	reloads []time.Time   // blocking ones since then
 	changed chan struct{} // closed at the next change
 	lists   map[string]copied
 	mixed   [2]string // the station that is asked for, and the one that is given
@@ -81,9 +83,20 @@ func (c *CDN) URL() string { return "http://" + c.addr }
 // Requests returns how many it was asked, failed ones included.
 func (c *CDN) Requests() int64 { return c.requests.Load() }
 
-// LastListener returns when a listener with low latency last asked for a playlist, which
-// probes do not do.
-func (c *CDN) LastListener() time.Time { return time.UnixMilli(c.held.Load()) }
+// Reloads returns when the CDN last began or ceased to fail, and when since then listeners
+// with low latency asked for playlists, which probes do not do.
+func (c *CDN) Reloads() (since time.Time, at []time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.since, slices.Clone(c.reloads)
+}
+
+// note keeps when a blocking reload came.
+func (c *CDN) note(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reloads = append(c.reloads, at)
+}
 
 // Origin says where the CDN gets things from, as in http://127.0.0.1:8080.
 func (c *CDN) Origin(base string) error {
@@ -109,6 +122,7 @@ func (c *CDN) Fail(ctx context.Context, f Fault) error {
 	c.mu.Lock()
 	old := c.fault
 	c.fault = f
+	c.since, c.reloads = time.Now(), nil
 	close(c.changed)
 	c.changed = make(chan struct{})
 	server := c.server
@@ -171,7 +185,7 @@ func (c *CDN) state() (Fault, chan struct{}) {
 func (c *CDN) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.requests.Add(1)
 	if r.URL.Query().Has("_HLS_msn") {
-		c.held.Store(time.Now().UnixMilli())
+		c.note(time.Now())
 	}
 	fault, changed := c.state()
 	if c.fail(w, r, fault, changed) {

@@ -29,11 +29,14 @@ type Place struct {
 	Origin string // http://host:port
 	Second string // the same of plain playlists; empty: nothing
 	Secret string // shown to the origin; empty: none
+	// Args are more arguments of Varnish, which otherwise takes little of the machine.
+	Args []string
 }
 
 // An Edge is a cache that runs until the test ends.
 type Edge struct {
 	URL string // http://127.0.0.1:port
+	Pid int    // of its first process
 	log bytes.Buffer
 }
 
@@ -41,9 +44,12 @@ type Edge struct {
 func Varnish(t testing.TB, p Place) *Edge {
 	t.Helper()
 	addr, dir := write(t, p)
-	return start(t, addr, exec.Command("varnishd", "-F", "-j", "none", "-n", filepath.Join(dir, "work"), "-a", addr,
+	args := []string{
+		"-F", "-j", "none", "-n", filepath.Join(dir, "work"), "-a", addr,
 		"-f", filepath.Join(dir, "varnish", "default.vcl"), "-s", "malloc,64m", "-T", "none",
-		"-p", "thread_pool_min=20", "-p", "vsl_space=1m"))
+		"-p", "thread_pool_min=20", "-p", "vsl_space=1m",
+	}
+	return start(t, addr, exec.Command("varnishd", append(args, p.Args...)...))
 }
 
 // TrafficServer starts traffic_server.
@@ -114,6 +120,7 @@ func start(t testing.TB, addr string, cmd *exec.Cmd) *Edge {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("set-up installs it: %v", err)
 	}
+	e.Pid = cmd.Process.Pid
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
 	t.Cleanup(func() {
