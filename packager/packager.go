@@ -35,6 +35,9 @@ type Options struct {
 	// Steering is the SERVER-URI of the steering manifest (rfc8216bis section 4.4.6.6).
 	// Default: [SteeringFile] where there is a choice of pathways, otherwise none.
 	Steering string
+	// Best returns the pathways of a kind that listeners are steered to now, the best first.
+	// The multivariant playlists begin with these. It must not block. Nil: the order stays.
+	Best func(plain bool) []string
 	// Past reads what an earlier run kept; nil when there is no store.
 	Past Reader
 	// Now is the programme's time, for measuring how late the live edge is.
@@ -58,7 +61,8 @@ type Packager struct {
 	closing []finished // whose segments wait for a local store to have them
 	slow    bool       // it did not have the last ones in time
 	ended   bool
-	begun   int64 // the newest segment that was announced
+	begun   int64             // the newest segment that was announced
+	best    map[bool][]string // what Best said last, by plain
 
 	sheddable []int // of windows, in the order in which slow stores are spared them
 }
@@ -89,10 +93,13 @@ func New(opt Options) (*Packager, error) {
 	if opt.First < opt.Start || opt.First%pcm.FrameSamples != 0 {
 		return nil, fmt.Errorf("the source begins at %d, not in the segment at %d", opt.First, opt.Start)
 	}
+	if opt.Best == nil {
+		opt.Best = func(bool) []string { return nil }
+	}
 	if opt.Begun == nil {
 		opt.Begun = func(int64) {}
 	}
-	p := &Packager{opt: opt, metrics: newMetrics(opt.Registry, opt.Ladder), tape: newTape(opt.Start - SegmentSamples), rates: rates{}}
+	p := &Packager{opt: opt, metrics: newMetrics(opt.Registry, opt.Ladder), tape: newTape(opt.Start - SegmentSamples), rates: rates{}, best: map[bool][]string{}}
 	for _, rung := range opt.Ladder {
 		r, err := newRendition(opt.Station, rung, opt.Profile, opt.Start)
 		if err != nil {

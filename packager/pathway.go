@@ -1,8 +1,10 @@
 package packager
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -80,7 +82,8 @@ func checkSteering(uri string) error {
 	return nil
 }
 
-// pathways returns those of a kind, the preferred first.
+// pathways returns those of a kind: the ones that listeners are steered to, then the
+// others, the preferred of each first.
 func (p *Packager) pathways(plain bool) []Pathway {
 	var list []Pathway
 	for _, w := range p.opt.Pathways {
@@ -88,5 +91,28 @@ func (p *Packager) pathways(plain bool) []Pathway {
 			list = append(list, w)
 		}
 	}
+	place := func(w Pathway) int {
+		if i := slices.Index(p.best[plain], w.ID); i >= 0 {
+			return i
+		}
+		return len(list)
+	}
+	slices.SortStableFunc(list, func(a, b Pathway) int { return cmp.Compare(place(a), place(b)) })
 	return list
+}
+
+// steered asks where listeners are steered to and reports whether the pathways have
+// another order for that.
+func (p *Packager) steered() bool {
+	changed := false
+	for _, plain := range []bool{false, true} {
+		best := p.opt.Best(plain)
+		if slices.Equal(best, p.best[plain]) {
+			continue
+		}
+		before := p.pathways(plain)
+		p.best[plain] = slices.Clone(best)
+		changed = changed || !slices.Equal(before, p.pathways(plain))
+	}
+	return changed
 }

@@ -15,6 +15,12 @@ import (
 // runOn packages a short programme for listeners on some pathways.
 func runOn(t *testing.T, ways []packager.Pathway, steering string) (*sinkLog, *outlet) {
 	t.Helper()
+	return runSteered(t, ways, steering, nil)
+}
+
+// runSteered is runOn for listeners who are steered.
+func runSteered(t *testing.T, ways []packager.Pathway, steering string, best func(bool) []string) (*sinkLog, *outlet) {
+	t.Helper()
 	sink, shop := newSinkLog(t), &outlet{}
 	p, err := packager.ParseProfile("low")
 	if err != nil {
@@ -22,7 +28,7 @@ func runOn(t *testing.T, ways []packager.Pathway, steering string) (*sinkLog, *o
 	}
 	pk, err := packager.New(packager.Options{
 		Station: "talk", Profile: p, Start: start, Live: sink, Outlets: []packager.Outlet{shop},
-		Pathways: ways, Steering: steering, Log: slog.New(slog.DiscardHandler),
+		Pathways: ways, Steering: steering, Best: best, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +100,49 @@ func TestPathwaysOfOneKind(t *testing.T) {
 	want := `#EXT-X-CONTENT-STEERING:SERVER-URI="https://steer.example.org/talk.json",PATHWAY-ID="cdn-a"`
 	if text := string(shop.kept["talk/index.m3u8"]); !strings.Contains(text, want) {
 		t.Errorf("the store's list:\n%s", text)
+	}
+}
+
+// TestSteered: the lists begin with the pathways that listeners are steered to, and keep
+// the others as a way out.
+func TestSteered(t *testing.T) {
+	ways := []packager.Pathway{
+		{ID: "a", URL: "https://a.example.org"},
+		{ID: "b", URL: "https://b.example.org"},
+		{ID: "c", URL: "https://c.example.org"},
+		{ID: "x", URL: "https://x.example.org", Plain: true},
+		{ID: "y", URL: "https://y.example.org", Plain: true},
+	}
+	asked := 0
+	sink, shop := runSteered(t, ways, "", func(plain bool) []string {
+		asked++
+		switch {
+		case plain:
+			return []string{"y", "nobody"}
+		case asked < 4:
+			return []string{"a", "b", "c"} // as they stand
+		}
+		return []string{"c", "b"}
+	})
+	for text, want := range map[string]string{
+		string(sink.objects["talk/index.m3u8"]): "c c b b a a",
+		string(shop.kept["talk/index.m3u8"]):    "y y x x",
+		string(shop.kept["talk/opus.m3u8"]):     "y y y y x x x x",
+	} {
+		m, err := hls.ParseMultivariant([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, v := range m.Variants {
+			got = append(got, v.PathwayID)
+		}
+		if diff := cmp.Diff(want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("pathways (-want +got):\n%s\n%s", diff, text)
+		}
+		if m.Steering.PathwayID != got[0] {
+			t.Errorf("steering begins at %q, the list with %q", m.Steering.PathwayID, got[0])
+		}
 	}
 }
 

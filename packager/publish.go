@@ -28,7 +28,7 @@ func (p *Packager) publish(ctx context.Context) {
 	for _, f := range p.done {
 		p.putLive(ctx, Object{Key: p.mediaKey(f.window), Data: p.livePlaylist(f.window).Append(nil)})
 	}
-	if p.rates.changed() {
+	if steered, rated := p.steered(), p.rates.changed(); steered || rated {
 		p.putMultivariants(ctx)
 	}
 	if p.opt.Now != nil {

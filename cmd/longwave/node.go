@@ -114,7 +114,7 @@ func (n *node) openStations(ctx context.Context) error {
 		})
 		s.packager, err = packager.New(packager.Options{
 			Station: cfg.Name, Profile: profile, Ladder: ladder, Start: start, First: first, Begun: s.begun.note,
-			Pathways: n.cfg.Ways(), Live: n.sink(), Outlets: n.storage.outlets(cfg.Name, log, n.registry), Past: n.storage,
+			Pathways: n.cfg.Ways(), Best: s.steeredTo, Live: n.sink(), Outlets: n.storage.outlets(cfg.Name, log, n.registry), Past: n.storage,
 			Now: n.clock.Now, Log: log, Registry: reg,
 		})
 		if err != nil {

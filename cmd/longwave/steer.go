@@ -40,6 +40,14 @@ func (n *node) openSteering(ctx context.Context, s *station, renditions []packag
 	s.steerer = steer.New(o)
 }
 
+// steeredTo returns the pathways of a kind that players are steered to, the best first.
+func (s *station) steeredTo(plain bool) []string {
+	if s.steerer == nil {
+		return nil
+	}
+	return s.steerer.List(plain)
+}
+
 // lowestFirst puts the lowest AAC rendition first: every player can take it.
 func lowestFirst(ladder []packager.Rung) []packager.Rung {
 	var first, rest []packager.Rung

@@ -46,16 +46,36 @@ pathways:
 			t.Errorf("the multivariant playlist does not hold %q:\n%s", line, index.Body)
 		}
 	}
+	first := func(id string) func() bool { // for players that know no steering, and for all as they come
+		return func() bool {
+			r, err := systemtest.Fetch(t.Context(), b.URL()+"/talk/index.m3u8")
+			_, after, _ := strings.Cut(string(r.Body), "#EXT-X-STREAM-INF")
+			variant, _, _ := strings.Cut(after, "\n")
+			return err == nil && strings.Contains(variant, `PATHWAY-ID="`+id+`"`) &&
+				strings.Contains(string(r.Body), `SERVER-URI="steering.json",PATHWAY-ID="`+id+`"`)
+		}
+	}
 	if err := a.Fail(t.Context(), cdn.Frozen); err != nil {
 		t.Fatal(err)
 	}
 	n.Await("a list without the frozen one", steered(`"cdn-b"`))
-	host := n.Token("talk", "--role", "host")
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, n.URL+"/api/v1/stations/talk/pathways/cdn-a", strings.NewReader(`{"hand":"prefer"}`))
+	n.Await("a multivariant playlist that begins with the other one", first("cdn-b"))
+	layHand(t, n, "cdn-a", "prefer")
+	n.Await("a list with the host's choice first", steered(`"cdn-a","cdn-b"`))
+	n.Await("a multivariant playlist with the host's choice first", first("cdn-a"))
+	n.Kill()
+	n.Start()
+	n.Await("the host's choice after a restart", steered(`"cdn-a","cdn-b"`))
+}
+
+// layHand overrules the probes of a pathway, as the host does.
+func layHand(t *testing.T, n *systemtest.Node, id, hand string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, n.URL+"/api/v1/stations/talk/pathways/"+id, strings.NewReader(`{"hand":"`+hand+`"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+host)
+	req.Header.Set("Authorization", "Bearer "+n.Token("talk", "--role", "host"))
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -65,10 +85,6 @@ pathways:
 	if resp.StatusCode != http.StatusOK {
 		t.Errorf("the host's hand: %s", resp.Status)
 	}
-	n.Await("a list with the host's choice first", steered(`"cdn-a","cdn-b"`))
-	n.Kill()
-	n.Start()
-	n.Await("the host's choice after a restart", steered(`"cdn-a","cdn-b"`))
 }
 
 func openCDN(t *testing.T) *cdn.CDN {

@@ -198,6 +198,14 @@ func (s *Steerer) SetHand(id string, h Hand) error {
 	return nil
 }
 
+// List returns the pathways of a kind that players are steered to, the best first. The
+// caller must not change it.
+func (s *Steerer) List(plain bool) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lists[plain]
+}
+
 // States returns how things stand, in the order of the configuration.
 func (s *Steerer) States() []State {
 	s.mu.Lock()
