@@ -30,6 +30,7 @@ test_packages=(
   ezstream             # the same through libshout
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav # send SRT
   espeak-ng sox        # make speech and tones
+  mpv                  # plays what knows no content steering
   wrk                  # load, for the benchmark
   iproute2 nftables    # networks of namespaces: NAT, firewalls, lost packets
   coturn               # a TURN server in such a network
