@@ -51,6 +51,7 @@ var groups = []group{
 	{"eight", "8 speakers with returns, alone and beside CPU hogs", measureEight},
 	{"seat", "a speaker's browser is killed and comes back", measureSeat},
 	{"faults", "what a listener hears when a CDN, a node or all origins die", measureFaults},
+	{"players", "the same with other people's players as they come, beside ours", measurePlayers},
 }
 
 // A bench is one run.

@@ -78,6 +78,7 @@ export async function listen(browser, settings) {
   }
   await open(page, settings);
   const tap = await tapped;
+  await settings.begin?.(); // where several listen they begin together
   const pressed = Date.now();
   await press(page, settings);
   await Promise.all([sleep(1000 * settings.seconds), ...settings.faults.map((f) => strike(context, f))]);

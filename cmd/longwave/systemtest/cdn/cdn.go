@@ -63,7 +63,11 @@ type copied struct {
 }
 
 // New opens a CDN on a free port of this machine. It must be closed.
-func New(ctx context.Context) (*CDN, error) {
+func New(ctx context.Context) (*CDN, error) { return NewAt(ctx, "127.0.0.1") }
+
+// NewAt is [New] for one of this machine's addresses, as in 127.0.0.2: some players take
+// two CDNs of one host for one.
+func NewAt(ctx context.Context, host string) (*CDN, error) {
 	c := &CDN{changed: make(chan struct{}), lists: map[string]copied{}}
 	c.proxy = &httputil.ReverseProxy{
 		Rewrite: c.rewrite, ModifyResponse: c.copy, ErrorLog: log.New(io.Discard, "", 0),
@@ -74,7 +78,7 @@ func New(ctx context.Context) (*CDN, error) {
 			w.WriteHeader(http.StatusBadGateway)
 		},
 	}
-	return c, c.listen(ctx, "127.0.0.1:0")
+	return c, c.listen(ctx, net.JoinHostPort(host, "0"))
 }
 
 // URL is the address of the CDN.
