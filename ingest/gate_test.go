@@ -191,7 +191,7 @@ func TestProgrammeIsOnTime(t *testing.T) {
 		time.Sleep(time.Second)
 		before := time.Now()
 		d.hear(time.Second)
-		if waited := time.Since(before); waited != 0 {
+		if waited := time.Since(before); waited > pcm.FrameDuration { // in which who brings sound goes first
 			t.Errorf("frames that were due took %v", waited)
 		}
 	})

@@ -59,9 +59,8 @@ func newLane(ctx context.Context, p *Programme, c Claim, seat string) *Lane {
 		opt.Target += min(max(c.Burst, 0), mostBurst)
 	}
 	opt.Metrics = p.buffers
-	if c.Transport == "stdin" { // for nobody from outside the mixer waits
-		opt.Late = p.behind
-	}
+	opt.Late = p.behind
+	opt.Patient = c.Transport == "stdin" // for nobody from outside the mixer waits
 	stream := jitter.NewStream(opt)
 	l := &Lane{programme: p, claim: c, seat: seat, opened: time.Now(), stream: stream, sound: stream}
 	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))

@@ -14,6 +14,9 @@ const (
 	lateLoud = 500 * time.Millisecond
 	lateCalm = int(time.Minute / pcm.FrameDuration) // frames in time until all is well
 	lateFair = 100 * time.Millisecond
+	// wakeTime is how long the mixer lets others go first when it has just woken so late:
+	// what came meanwhile is in sockets, and the frames that are due need it.
+	wakeTime = pcm.FrameDuration
 	lateFade = 500 // of the worst one part a frame is forgotten
 )
 
@@ -23,7 +26,16 @@ const (
 type lateness struct {
 	worst  time.Duration // since it is late; 0: it is not
 	calm   int           // frames in time, one after the other
+	last   time.Duration // of the frame before
 	recent atomic.Int64  // nanoseconds; the worst, which is forgotten in some 20 s
+}
+
+// woke reports that the machine has just stood still: this frame is much later than the
+// one before.
+func (l *lateness) woke(late time.Duration) bool {
+	before := l.last
+	l.last = late
+	return late-before > lateFair
 }
 
 // see takes in how late a frame is.

@@ -80,6 +80,9 @@ func (p *Programme) Next(ctx context.Context) (pcm.Frame, error) {
 	late := pcm.Duration(p.opt.Clock.Now() - end)
 	p.late.Observe(late.Seconds())
 	p.tardy.see(late, p.opt.Log)
+	if p.tardy.woke(late) {
+		time.Sleep(wakeTime) // no more can be lost by that than is late already
+	}
 	p.desk.finishHandovers()
 	report := p.mixer.Mix(p.frame[:], p.pos)
 	f := pcm.Frame{Pos: p.pos, Samples: p.frame[:], Marks: p.mark(report)}

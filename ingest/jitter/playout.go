@@ -13,8 +13,9 @@ const (
 	// lateFor is how long all packets are late before it is the way that has become
 	// longer: 60 ms.
 	lateFor = 6 * pcm.Rate / 100
-	// mostAhead is how far ahead of the playout packets are kept: 2 s.
-	mostAhead = 2 * pcm.Rate
+	// mostAhead is how far ahead of the playout packets are kept: 4 s, for a machine that
+	// stood still for so long finds them all at once when it wakes.
+	mostAhead = 4 * pcm.Rate
 	// mostWaited is for how long the playout waits in one gap, so that the delay grows: 40 ms.
 	mostWaited = 4 * pcm.Rate / 100
 	// pauseMost is how long the noise between words is made up when the sender said that

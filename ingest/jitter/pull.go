@@ -19,10 +19,10 @@ const (
 
 // Pull fills dst, one frame (at most [pcm.FrameLen] values), with the next sound.
 // Where there is none it gives zeros; Heard means that the frame has at least one
-// sample of the sender's. It does not block, but for 10 ms at most when the frame is
-// late and what is missing is likely to be on its way.
+// sample of the sender's. It does not block, but with [Options].Patient for 10 ms at most
+// when the frame is late and what is missing is likely to be on its way.
 func (s *Stream) Pull(dst []float32) pcm.Fill {
-	if late := s.late(); late >= lateEnough {
+	if late := s.late(); s.waits && late >= lateEnough {
 		s.await(len(dst)/pcm.Channels, time.Now().Add(-late))
 	}
 	n, left := s.take(len(dst)/pcm.Channels, time.Now(), max(s.late(), 0))

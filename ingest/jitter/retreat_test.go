@@ -201,16 +201,18 @@ func TestLateFrameLetsTheWriterGoFirst(t *testing.T) {
 		comes     time.Duration // what is missing, after the frame is asked for
 		waits     time.Duration
 		underruns int64
+		afar      bool // the sender
 	}{
-		{"comes", 40 * ms, 60 * ms, 4 * ms, 4 * ms, 0},
-		{"does not come", 40 * ms, 60 * ms, time.Second, 10 * ms, 1},
-		{"in time", 0, 60 * ms, 4 * ms, 0, 1},
-		{"a sender that is gone", 40 * ms, 200 * ms, 4 * ms, 0, 1},
+		{"comes", 40 * ms, 60 * ms, 4 * ms, 4 * ms, 0, false},
+		{"does not come", 40 * ms, 60 * ms, time.Second, 10 * ms, 1, false},
+		{"in time", 0, 60 * ms, 4 * ms, 0, 1, false},
+		{"a sender that is gone", 40 * ms, 200 * ms, 4 * ms, 0, 1, false},
+		{"a sender elsewhere", 40 * ms, 60 * ms, 4 * ms, 0, 1, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var late time.Duration
-				s := jitter.NewStream(jitter.Options{Target: jitter.PipeTarget, Late: func() time.Duration { return late }})
+				s := jitter.NewStream(jitter.Options{Target: jitter.PipeTarget, Patient: !tt.afar, Late: func() time.Duration { return late }})
 				write := func(at int) {
 					if err := s.Write(t.Context(), counted(at*960, 3*960)); err != nil {
 						t.Error(err)

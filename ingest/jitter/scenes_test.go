@@ -2,6 +2,7 @@ package jitter
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -287,4 +288,33 @@ func TestDelayFollowsTheNetwork(t *testing.T) {
 	s.scene(slices.Clone(in[1900:]), 0)
 	s.want(t, "delay afterwards", s.pace.delay, 0.038, 0.06)
 	s.want(t, "lost afterwards", float64(s.count.Lost-lost), 0, 3)
+}
+
+// TestStandstill has a machine that stands still: what came meanwhile is read when it wakes,
+// and the frames that were due are pulled then, one after the other. Nothing was lost on
+// the way, and nothing is lost here.
+func TestStandstill(t *testing.T) {
+	for _, still := range []int64{300 * ms, 900 * ms, 1500 * ms, 3900 * ms} {
+		s := newStepped()
+		from := int64(500 * pcm.FrameSamples)
+		until := from + still
+		in := speech(0, 1500, 0)
+		for i := range in {
+			if in[i].at > from && in[i].at < until {
+				in[i].at = until
+			}
+		}
+		s.lag = func(frame int64) int64 {
+			if at := frame * pcm.FrameSamples; at > from && at < until {
+				return until - at
+			}
+			return 0
+		}
+		r := s.scene(in, 0)
+		made := s.frames(10, opConceal) + s.frames(10, opSilence)
+		what := fmt.Sprintf("%d ms: ", still/ms)
+		s.want(t, what+"frames without sound", float64(made), 0, 3)
+		s.want(t, what+"packets that were not used", float64(r[packetLate]+r[packetExcess]), 0, 0)
+		s.want(t, what+"samples left out", float64(s.sum.skipped+s.sum.dropped), 0, 0)
+	}
 }

@@ -49,8 +49,12 @@ type Options struct {
 	Trim bool
 	// Late returns how late the frame is that is being pulled; it is called by Pull.
 	// Who is late takes several frames at once then, so sound starts with as much
-	// more ahead. nil: frames are pulled when they are due.
+	// more ahead, and what piled up meanwhile is needed and not taken out. nil: frames
+	// are pulled when they are due.
 	Late func() time.Duration
+	// Patient lets a late frame that would run dry wait for the writer, 10 ms at most:
+	// for one on this machine, who was held up by the same.
+	Patient bool
 	// Metrics counts underruns and skips; nil does not.
 	Metrics *Metrics
 }
@@ -102,6 +106,7 @@ type Stream struct {
 	steer steering
 	late  func() time.Duration
 	count *Metrics
+	waits bool // see Options.Patient
 
 	// Only Pull uses these.
 	out *resample.Resampler
@@ -130,6 +135,7 @@ func NewStream(o Options) *Stream {
 		state: State{Target: pcm.Samples(o.Target), Ratio: 1},
 		steer: steering{heldAt: -heldFrames, trim: o.Trim, back: retreat{home: pcm.Samples(o.Target), wait: firstWait}},
 		late:  o.Late,
+		waits: o.Patient,
 		out:   resample.New(),
 		count: o.Metrics,
 	}

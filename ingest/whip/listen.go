@@ -15,6 +15,10 @@ import (
 	"longwave/ingest/jitter"
 )
 
+// wokeLate is by how much a time-out is late when it tells of this machine and not of the
+// speaker.
+const wokeLate = 100 * time.Millisecond
+
 // A voice is a speaker's packets on their way to a lane. One goroutine uses it.
 type voice struct {
 	*session
@@ -41,6 +45,9 @@ func (x *session) listen(ctx context.Context, t incoming) {
 		n, _, err := t.TrackRemote.Read(buf)
 		now = time.Now()
 		switch {
+		case isTimeout(err) && now.Sub(deadline) > wokeLate:
+			deadline = time.Time{} // this machine stood still: what came meanwhile is on its way
+			continue
 		case isTimeout(err):
 			v.away()
 			continue
