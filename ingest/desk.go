@@ -114,11 +114,12 @@ func (d *Desk) Speakers() []Speaker {
 
 // A Place is what the desk keeps of a seat over a restart.
 type Place struct {
-	Seat   string  `json:"seat"`
-	Name   string  `json:"name"`
-	OnAir  bool    `json:"on_air"`
-	Muted  bool    `json:"muted"`
-	GainDB float64 `json:"gain_db"`
+	Seat   string     `json:"seat"`
+	Name   string     `json:"name"`
+	Role   token.Role `json:"role,omitempty"`
+	OnAir  bool       `json:"on_air"`
+	Muted  bool       `json:"muted"`
+	GainDB float64    `json:"gain_db"`
 	Stamps
 	// Gone says that nobody has it: the host removed who had.
 	Gone bool `json:"gone,omitempty"`
@@ -132,7 +133,7 @@ func (d *Desk) Places() []Place {
 	all := d.goners()
 	for _, id := range d.sorted() {
 		if s := d.seats[id]; s.token.ID != "" {
-			all = append(all, Place{Seat: id, Name: s.name, OnAir: s.onAir, Muted: s.muted, GainDB: s.gainDB, Stamps: s.stamps})
+			all = append(all, Place{Seat: id, Name: s.name, Role: s.token.Role, OnAir: s.onAir, Muted: s.muted, GainDB: s.gainDB, Stamps: s.stamps})
 		}
 	}
 	return all
@@ -153,8 +154,8 @@ func (d *Desk) Restore(places []Place) {
 		}
 		d.count++
 		d.seats[p.Seat] = &seat{
-			id: p.Seat, token: token.Token{ID: p.Seat}, name: p.Name, order: d.count, left: time.Now(),
-			onAir: p.OnAir, muted: p.Muted, gainDB: min(max(p.GainDB, LeastGain), MostGain), stamps: p.Stamps,
+			id: p.Seat, token: token.Token{ID: p.Seat, Role: p.Role}, name: p.Name, order: d.count, left: time.Now(),
+			onAir: p.OnAir, decided: true, muted: p.Muted, gainDB: min(max(p.GainDB, LeastGain), MostGain), stamps: p.Stamps,
 		}
 	}
 }
@@ -201,11 +202,12 @@ func (d *Desk) SetOnAir(id string, on bool) error {
 }
 
 func (d *Desk) setOnAir(s *seat, on bool) {
+	s.decided = true
 	if s.onAir == on {
 		return
 	}
 	for _, p := range d.peers(s) {
-		p.onAir = on
+		p.onAir, p.decided = on, true
 	}
 	kind := EventOnAir
 	if !on {
@@ -263,15 +265,9 @@ func (d *Desk) Remove(id string) error {
 
 func (d *Desk) expel(s *seat) {
 	d.silence(s, ErrRemoved)
-	for _, e := range d.ears {
-		if e.seat == s.id {
-			e.ret.close(ErrRemoved)
-		}
-	}
+	d.deafenAll(s, ErrRemoved)
 	d.event(EventRemoved, s.id, s.name)
-	delete(d.seats, s.id)
-	delete(d.cues, s.id)
-	delete(d.talks, s.id)
+	d.drop(s.id)
 	d.route()
 }
 

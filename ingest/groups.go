@@ -90,7 +90,7 @@ func (d *Desk) peers(s *seat) []*seat {
 // inherit gives a new seat what its group has, and reports whether there is one.
 func (d *Desk) inherit(s *seat, t token.Token) bool {
 	for _, o := range d.seats {
-		if t.Group != "" && o != s && o.token.Group == t.Group {
+		if t.Group != "" && o != s && o.decided && o.token.Group == t.Group {
 			s.onAir, s.muted, s.gainDB = o.onAir, o.muted, o.gainDB
 			return true
 		}

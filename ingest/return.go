@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -109,14 +110,11 @@ func (d *Desk) listen(t token.Token) *Return {
 	if s == nil {
 		s = d.newSeat(t.ID, t)
 	}
-	for id, e := range d.ears {
-		if e.seat == t.ID {
-			e.ret.close(ErrTakenOver)
-			delete(d.ears, id)
-			d.mixer.RemoveReturn(id)
-			s.returns--
-		}
+	s.token, s.name = t, cmp.Or(t.Name, s.name) // of a place that was restored not all is known
+	if t.Role == token.Host {
+		d.decide(s, t)
 	}
+	d.deafenAll(s, ErrTakenOver)
 	d.count++
 	id := fmt.Sprintf("%s#%d", t.ID, d.count)
 	d.ears[id] = &ear{seat: t.ID, ret: r}
@@ -139,6 +137,18 @@ func (d *Desk) deafen(id string) {
 	d.mixer.RemoveReturn(id)
 	if s := d.seats[e.seat]; s != nil {
 		s.returns--
+	}
+}
+
+// deafenAll ends the returns of a seat.
+func (d *Desk) deafenAll(s *seat, why error) {
+	for id, e := range d.ears {
+		if e.seat == s.id {
+			e.ret.close(why)
+			delete(d.ears, id)
+			d.mixer.RemoveReturn(id)
+			s.returns--
+		}
 	}
 }
 

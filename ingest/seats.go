@@ -28,6 +28,7 @@ type seat struct {
 	order   int   // of the first arrival
 	left    time.Time
 	onAir   bool
+	decided bool // whether they are on air; who has only listened so far is not
 	muted   bool
 	gainDB  float64
 	autoDB  float64 // see [mix.LaneOptions]
@@ -53,6 +54,7 @@ func (d *Desk) place(l *Lane, t token.Token, most int) (s *seat, before *Lane, e
 		d.remember(s, before)
 	}
 	l.id = fmt.Sprintf("%s#%d", l.seat, d.count)
+	d.decide(s, t)
 	s.token, s.name, s.lane, s.left = t, l.claim.Name, l, time.Time{}
 	return s, before, nil
 }
@@ -76,11 +78,20 @@ func (d *Desk) room(id string, most int) error {
 func (d *Desk) newSeat(id string, t token.Token) *seat {
 	d.count++
 	s := &seat{id: id, token: t, name: t.Name, order: d.count, stamps: Stamps{RemovedAt: d.removed[id]}}
+	d.seats[id] = s
+	return s
+}
+
+// decide says whether the owner of a seat is on air at once, the first time that they have
+// a voice: before that nobody knows who else will have come.
+func (d *Desk) decide(s *seat, t token.Token) {
+	if s.decided {
+		return
+	}
+	s.decided = true
 	if !d.inherit(s, t) {
 		s.onAir = d.admits(t)
 	}
-	d.seats[id] = s
-	return s
 }
 
 // admits says whether a newcomer is on air at once: the operator's own inputs are, and
@@ -152,10 +163,10 @@ func (d *Desk) sweep() bool {
 			s.lane, s.left = nil, time.Now()
 			d.event(EventLeft, id, s.name)
 			if s.token.ID == "" {
-				delete(d.seats, id)
+				d.drop(id)
 			}
 		case s.lane == nil && s.returns == 0 && time.Since(s.left) > awayTime:
-			delete(d.seats, id)
+			d.drop(id)
 		}
 	}
 	d.old = slices.DeleteFunc(d.old, func(l *Lane) bool {
@@ -183,8 +194,15 @@ func (d *Desk) forget() {
 	}
 	slices.SortFunc(away, func(a, b string) int { return d.seats[a].left.Compare(d.seats[b].left) })
 	for _, id := range away[:len(away)-mostAway] {
-		delete(d.seats, id)
+		d.drop(id)
 	}
+}
+
+// drop forgets a seat, and whom a host with it listened and spoke to.
+func (d *Desk) drop(id string) {
+	delete(d.seats, id)
+	delete(d.cues, id)
+	delete(d.talks, id)
 }
 
 // promote puts whoever waits longest on air where nobody hosts and nobody is.
