@@ -146,6 +146,9 @@ func (c *call) putTalkback() (answer, error) {
 	if err := c.station.talk(c.token.ID, talk{body.Seats, body.All}); err != nil {
 		return answer{}, notJoined(err)
 	}
+	if c.api.streams.of(c.token.ID) == 0 { // the last one has gone meanwhile
+		_ = c.station.talk(c.token.ID, talk{})
+	}
 	_, to := c.station.ears(c.token.ID)
 	names := make([]string, len(to))
 	for i, id := range to {

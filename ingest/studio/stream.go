@@ -57,7 +57,7 @@ func (x *streams) enter(s *stream) error {
 		}
 	}
 	switch {
-	case len(mine) >= x.each:
+	case len(mine) >= x.each && len(x.open) < 2*x.most: // those that leave take their time if nobody reads
 		mine[0].leave(byeReplaced)
 	case len(x.open) >= x.most:
 		return problemf(http.StatusServiceUnavailable, kindBusy, "Too many event streams are open. Come back in a moment.")

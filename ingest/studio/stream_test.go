@@ -389,6 +389,23 @@ func TestStreamBounds(t *testing.T) {
 	}, func(o *studio.Options) { o.Streams, o.StreamsEach = 3, 2 })
 }
 
+// TestStreamFlood: streams that one token opens and does not read are bounded while they
+// are being closed, too.
+func TestStreamFlood(t *testing.T) {
+	in(t, func(t *testing.T, r *room) {
+		busy := 0
+		for range 20 {
+			l := r.openStream(r.host, "") // and nothing is read
+			if l.status == http.StatusServiceUnavailable {
+				busy++
+			}
+		}
+		if n := metric(t, r, "longwave_studio_streams"); n > 6 || busy < 14 {
+			t.Errorf("%v streams are open, %d were refused", n, busy)
+		}
+	}, func(o *studio.Options) { o.Streams, o.StreamsEach = 3, 2 })
+}
+
 // TestTalkback: a host who speaks to the guests is not heard by the audience, and is
 // again when their last event stream is closed.
 func TestTalkback(t *testing.T) {
