@@ -11,7 +11,7 @@ import { Carrier, Deeds, hear, lead } from './twins';
 export type Parting = Extract<Key, `parted_${string}`>;
 
 /** How often it is looked whether all twins are well, and how long a voice may take, in ms. */
-const lookEvery = 150;
+const lookEvery = 120;
 const lameAfter = 2000;
 
 export class Studio implements Room {
@@ -221,7 +221,7 @@ export class Studio implements Room {
     this.leader = lead(this.twins.map((t) => this.weighed(t)), this.weighed(before)).twin;
     if (this.leader !== before) this.changed();
     if (!this.joined) return;
-    const ears = await Promise.all(this.twins.map(async (twin) => ({ twin, missing: await twin.listened(now) })));
+    const ears = await Promise.all(this.twins.map(async (twin) => ({ twin, there: twin.there, missing: await twin.listened(now) })));
     const { twin } = hear(ears, ears.find((e) => e.twin === this.heard)!);
     if (twin === this.heard) return;
     this.heard = twin;

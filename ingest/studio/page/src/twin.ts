@@ -23,9 +23,6 @@ export interface Room {
 
 const newsKept = 50;
 
-/** Sound is missed after so long without a packet of the return, in ms: they come each 20. */
-export const mute = 500;
-
 export class Twin {
   readonly clock = new ServerClock();
   readonly lines: { events: Line; voice: Line; ear: Line };

@@ -1,18 +1,22 @@
 // What the twins are to the studio: which one is shown, which one is heard, who is told
 // of a deed, and what one missed is brought by. Pure, but for Carrier and Deeds.
 import { API, Problem, type Broadcast, type Link, type Kept, type Snapshot, type Speaker } from './api';
-import { mute } from './twin';
 
-/** A return as it is chosen: for how long nothing has come by it, in ms. */
+/** A return as it is chosen. */
 export interface Ear {
-  missing: number;
+  missing: number; // for how long nothing has come by it, in ms; packets come each 20
+  there: boolean; // its node's events come
 }
+
+/** How long a return may be missed, in ms: of a node that has gone otherwise, too, less. */
+const patience = 500;
+const doubt = 150;
 
 /** Which return is heard: the one that is, until nothing comes by it while another one sounds. */
 export function hear<T extends Ear>(all: readonly T[], heard: T): T {
-  if (heard.missing < mute) return heard;
+  if (heard.missing < (heard.there ? patience : doubt)) return heard;
   const best = all.reduce((a, b) => (b.missing < a.missing ? b : a), heard);
-  return best.missing < mute ? best : heard;
+  return best.missing < Math.min(patience, heard.missing) ? best : heard;
 }
 
 /** A twin as it is chosen to lead. */
