@@ -62,7 +62,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	for _, name := range f.opt.Stations {
-		s := &station{Follower: f, name: name, seen: map[packager.Key]store.ETag{}}
+		s := &station{Follower: f, name: name, seen: map[packager.Key]store.ETag{}, named: map[string][]string{}}
 		all.Go(func() { s.run(ctx) })
 	}
 	<-ctx.Done()
@@ -75,6 +75,7 @@ type station struct {
 	name       string
 	mu         sync.Mutex
 	seen       map[packager.Key]store.ETag // what of the store is here; guarded by mu
+	named      map[string][]string         // renditions, by the list that names them
 	renditions []string
 	failing    bool
 }
@@ -125,7 +126,8 @@ func (s *station) report(ctx context.Context, err error) {
 // The states that are followed.
 var states = []string{"status", "steering"}
 
-// look takes in what is new. The lists come last: they name playlists.
+// look takes in what is new, of every rendition what can be had: one that fails does not
+// hold up the others. The lists come last: they name playlists.
 func (s *station) look(ctx context.Context, all bool) error {
 	var lists []packager.Object
 	if all || len(s.renditions) == 0 {
@@ -134,26 +136,26 @@ func (s *station) look(ctx context.Context, all bool) error {
 			return err
 		}
 	}
-	group, rest := errgroup.WithContext(ctx)
-	for _, name := range s.renditions {
-		group.Go(func() error { return s.rendition(rest, name) })
+	var group sync.WaitGroup
+	errs := make([]error, len(s.renditions))
+	for i, name := range s.renditions {
+		group.Go(func() { errs[i] = s.rendition(ctx, name) })
 	}
-	if err := group.Wait(); err != nil {
-		return err
+	group.Wait()
+	if len(errs) > 0 && !slices.Contains(errs, nil) { // then nothing that they name may be here
+		return errors.Join(errs...)
 	}
 	for _, o := range lists {
-		if err := s.opt.Live.Put(ctx, o); err != nil {
-			return err
-		}
+		errs = append(errs, s.opt.Live.Put(ctx, o))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// lists reads the multivariant playlists and states, those that changed, and so the
-// renditions. A rendition that is named no more is taken away.
+// lists reads the multivariant playlists and states, and so the renditions. A rendition
+// that is named no more is taken away; a list that is gone, which nobody takes away, names
+// what it did.
 func (s *station) lists(ctx context.Context) ([]packager.Object, error) {
 	var changed []packager.Object
-	var named []string
 	for _, name := range []string{packager.EverybodyList, packager.OpusList} {
 		k := packager.Key{Station: s.name, Kind: packager.Multivariant, Name: name}
 		o, err := s.opt.Store.Get(ctx, store.NameOf(k))
@@ -167,9 +169,10 @@ func (s *station) lists(ctx context.Context) ([]packager.Object, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", k, err)
 		}
+		s.named[name] = nil
 		for _, v := range m.Variants {
-			if r := path.Base(path.Dir(v.URI)); packager.ValidName(r) && !slices.Contains(named, r) {
-				named = append(named, r)
+			if r := path.Base(path.Dir(v.URI)); packager.ValidName(r) {
+				s.named[name] = append(s.named[name], r)
 			}
 		}
 		changed = append(changed, packager.Object{Key: k, Data: o.Data})
@@ -185,6 +188,14 @@ func (s *station) lists(ctx context.Context) ([]packager.Object, error) {
 			changed = append(changed, packager.Object{Key: k, Data: o.Data})
 		}
 	}
+	s.take(slices.Concat(s.named[packager.EverybodyList], s.named[packager.OpusList]))
+	return changed, nil
+}
+
+// take makes these the renditions.
+func (s *station) take(named []string) {
+	slices.Sort(named)
+	named = slices.Compact(named)
 	for _, r := range s.renditions {
 		if !slices.Contains(named, r) {
 			k := packager.Key{Station: s.name, Rendition: r, Kind: packager.Media}
@@ -193,7 +204,6 @@ func (s *station) lists(ctx context.Context) ([]packager.Object, error) {
 		}
 	}
 	s.renditions = named
-	return changed, nil
 }
 
 // rendition takes in the playlist of a rendition, when it has changed, after what it

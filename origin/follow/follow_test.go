@@ -173,3 +173,60 @@ func TestFollow(t *testing.T) {
 		}
 	})
 }
+
+// TestOneFails: a rendition that cannot be read does not hold up the others, and a list
+// that is gone for a while takes nothing away.
+func TestOneFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, live := &faulty{Store: &memory.Store{}}, origin.NewLive()
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		go func() { _ = live.Run(ctx) }()
+		from.fail(false, "talk/aac-48/live.m3u8")
+		talk := relaytest.New(t, plain{to: from}, 1000)
+		go func() {
+			_ = follow.New(follow.Options{Store: slow{from}, Live: live, Stations: []string{"talk"}, Log: slog.New(slog.DiscardHandler)}).Run(ctx)
+		}()
+		run := func(d time.Duration) {
+			for begin := time.Now(); time.Since(begin) < d; {
+				time.Sleep(relaytest.PartDur)
+				talk.Next()
+			}
+			synctest.Wait()
+		}
+		ends := func(when string, without string) {
+			t.Helper()
+			for _, r := range talk.Ladder {
+				if m, _ := live.Playlist("talk", r.Name); r.Name != without && (m == nil || m.OpenMSN() < talk.MSN-1) {
+					t.Errorf("%s: %s does not go on", when, r.Name)
+				}
+			}
+		}
+		run(10 * time.Second)
+		ends("one of them is never there", "aac-48")
+		if _, ok := live.Object(packager.Key{Station: "talk", Kind: packager.Multivariant, Name: "index"}); !ok {
+			t.Error("there is no list though nearly all that it names is here")
+		}
+		for _, lost := range []store.Name{"talk/opus.m3u8", "talk/index.m3u8"} {
+			from.fail(false, lost)
+			run(10 * time.Second)
+			ends("without "+string(lost), "")
+		}
+	})
+}
+
+// slow takes a while for what is large, so that others fail first.
+type slow struct{ *faulty }
+
+func (s slow) Get(ctx context.Context, n store.Name) (store.Object, error) {
+	o, err := s.faulty.Get(ctx, n)
+	if err != nil {
+		return o, err
+	}
+	select {
+	case <-time.After(50 * time.Millisecond):
+		return o, nil
+	case <-ctx.Done():
+		return store.Object{}, ctx.Err()
+	}
+}
