@@ -2,7 +2,6 @@ package steer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,13 +18,6 @@ import (
 
 // ErrUnknown is returned for a pathway that there is not.
 var ErrUnknown = errors.New("no such pathway")
-
-// A Keeper keeps the history and the operator's hand over a restart.
-type Keeper interface {
-	// Load returns what was saved, nil when nothing was.
-	Load(ctx context.Context) ([]byte, error)
-	Save(ctx context.Context, data []byte) error
-}
 
 // Options are what a [Steerer] works with.
 type Options struct {
@@ -51,8 +43,9 @@ type Steerer struct {
 	kept    chan struct{} // buffered: there is something to be kept
 
 	mu      sync.Mutex
-	health  map[string]*health // by pathway, as are the next two
+	health  map[string]*health // by pathway, as are the next three
 	hands   map[string]Hand
+	laid    map[string]bool // in this run
 	last    map[string]Probe
 	lists   map[bool][]string // the list of each kind, by Plain
 	history []Change          // oldest first
@@ -71,7 +64,7 @@ func New(opt Options) *Steerer {
 	}
 	s := &Steerer{
 		opt: opt, metrics: newMetrics(opt.Registry, opt.Station, opt.Pathways), kept: make(chan struct{}, 1),
-		health: map[string]*health{}, hands: map[string]Hand{}, last: map[string]Probe{}, lists: map[bool][]string{},
+		health: map[string]*health{}, hands: map[string]Hand{}, laid: map[string]bool{}, last: map[string]Probe{}, lists: map[bool][]string{},
 	}
 	begin := time.Now()
 	for _, w := range opt.Pathways {
@@ -83,7 +76,7 @@ func New(opt Options) *Steerer {
 
 // Run publishes the manifests and watches the pathways until ctx ends.
 func (s *Steerer) Run(ctx context.Context) error {
-	s.load(ctx)
+	recalled := s.recall(ctx) // listeners wait for the manifest, and not for a store that is away
 	s.publish(false)
 	s.publish(true)
 	var g errgroup.Group
@@ -94,7 +87,7 @@ func (s *Steerer) Run(ctx context.Context) error {
 		})
 	}
 	g.Go(func() error {
-		s.keep(ctx)
+		s.keep(ctx, recalled)
 		return nil
 	})
 	return g.Wait()
@@ -148,10 +141,7 @@ func (s *Steerer) note(w Pathway, p Probe) {
 func (s *Steerer) remember(c Change) {
 	s.history = append(s.history, c)
 	s.history = s.history[max(0, len(s.history)-historyKept):]
-	select {
-	case s.kept <- struct{}{}:
-	default:
-	}
+	s.changed()
 }
 
 // publish works out the list of a kind and puts the manifest.
@@ -191,6 +181,7 @@ func (s *Steerer) SetHand(id string, h Hand) error {
 		return nil
 	}
 	s.hands[id] = h
+	s.laid[id] = true
 	s.remember(Change{At: time.Now(), Pathway: id, What: string(h)})
 	s.mu.Unlock()
 	s.opt.Log.Info("the operator decides on a pathway", "pathway", id, "hand", string(h))
@@ -232,65 +223,4 @@ func (s *Steerer) History() []Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.history)
-}
-
-// saved is what a restart finds.
-type saved struct {
-	Hands   map[string]Hand `json:"hands"`
-	History []Change        `json:"history"`
-}
-
-// load recalls the hands and the history of the run before.
-func (s *Steerer) load(ctx context.Context) {
-	if s.opt.Keeper == nil {
-		return
-	}
-	data, err := s.opt.Keeper.Load(ctx)
-	var past saved
-	if err == nil && data != nil {
-		err = json.Unmarshal(data, &past)
-	}
-	if err != nil {
-		s.opt.Log.Warn("what was decided on pathways is not known: the probes decide", "err", err)
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.history = append(past.History, s.history...)
-	for id, h := range past.Hands {
-		if _, ok := s.hands[id]; ok {
-			s.hands[id] = h
-		}
-	}
-}
-
-// keepEvery bounds how often the history is kept.
-const keepEvery = 5 * time.Second
-
-// keep saves the history when it has changed.
-func (s *Steerer) keep(ctx context.Context) {
-	if s.opt.Keeper == nil {
-		return
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.kept:
-		}
-		s.mu.Lock()
-		data, err := json.Marshal(saved{s.hands, s.history})
-		s.mu.Unlock()
-		if err == nil {
-			err = s.opt.Keeper.Save(ctx, data)
-		}
-		if err != nil && ctx.Err() == nil {
-			s.opt.Log.Warn("the history of the pathways cannot be kept", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(keepEvery):
-		}
-	}
 }

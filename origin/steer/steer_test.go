@@ -29,6 +29,7 @@ type shelf struct {
 	mu    sync.Mutex
 	lists map[string][]string // the manifests, by where they were put
 	saved []byte
+	away  bool
 }
 
 func (s *shelf) put(where string) func(packager.Object) {
@@ -45,14 +46,26 @@ func (s *shelf) put(where string) func(packager.Object) {
 func (s *shelf) Load(context.Context) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.away {
+		return nil, errors.New("away")
+	}
 	return s.saved, nil
 }
 
 func (s *shelf) Save(_ context.Context, data []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.away {
+		return errors.New("away")
+	}
 	s.saved = data
 	return nil
+}
+
+func (s *shelf) set(away bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = away
 }
 
 func way(id string, plain bool) Pathway {
@@ -181,6 +194,54 @@ func TestOneWay(t *testing.T) {
 		}
 		if len(kept.lists) > 0 {
 			t.Errorf("manifests %v", kept.lists)
+		}
+	})
+}
+
+// TestKeeperAway: a store that is away at the start, and when something changes, costs
+// neither the manifest nor what it has of the operator's hand.
+func TestKeeperAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(evening.Add(time.Minute)))
+		kept := &shelf{saved: []byte(`{"hands":{"a":"avoid","b":"prefer"},"history":[{"pathway":"a","what":"avoid"}]}`), away: true}
+		a, b, c := newCDN(), newCDN(), newCDN()
+		s := newSteerer(web{"a": a, "b": b, "c": c}, kept, way("a", false), way("b", false), way("c", false))
+		ctx, end := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		time.Sleep(2 * time.Second)
+		kept.mu.Lock()
+		first := len(kept.lists["live"])
+		kept.mu.Unlock()
+		if first == 0 {
+			t.Error("there is no manifest while the store is away")
+		}
+		if err := s.SetHand("b", Avoid); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		kept.set(false)
+		time.Sleep(10 * time.Second)
+		if got := s.States(); got[0].Hand != Avoid || got[1].Hand != Avoid || got[2].Hand != Auto {
+			t.Errorf("hands %s, %s, %s: want what was saved, and what was laid since", got[0].Hand, got[1].Hand, got[2].Hand)
+		}
+		kept.set(true)
+		if err := s.SetHand("c", Prefer); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(7 * time.Second)
+		kept.set(false)
+		time.Sleep(7 * time.Second)
+		if err := s.SetHand("a", Auto); err != nil { // and then the node ends
+			t.Fatal(err)
+		}
+		end()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		want := `"hands":{"a":"auto","b":"avoid","c":"prefer"}`
+		if !strings.Contains(string(kept.saved), want) || strings.Count(string(kept.saved), `"what"`) != 4 {
+			t.Errorf("saved %s, want %s and all four changes", kept.saved, want)
 		}
 	})
 }
