@@ -98,7 +98,7 @@ func (s *signedTokens) token(station string) (string, error) {
 	}
 	text, err := s.signer.Sign(newToken(station, token.Origin, "", tokenLife))
 	if err == nil {
-		s.made[station] = madeToken{text, time.Now()}
+		s.made[station] = madeToken{text, time.Now().Round(0)} // by the wall clock, as the token itself is
 	}
 	return text, err
 }

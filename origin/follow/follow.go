@@ -146,7 +146,9 @@ func (s *station) look(ctx context.Context, all bool) error {
 		return errors.Join(errs...)
 	}
 	for _, o := range lists {
-		errs = append(errs, s.opt.Live.Put(ctx, o))
+		if err := s.opt.Live.Put(ctx, o); err != nil {
+			return err
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package receive_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -396,6 +397,54 @@ func TestRestartedPackager(t *testing.T) {
 		s.check(all...)
 		if got := figure(t, reg, "longwave_relay_requests_total", `kind="segment"`, `result="done"`); got > float64(3*len(all)) {
 			t.Errorf("%v segments were sent, want those that were missed", got)
+		}
+	})
+}
+
+// young passes on what is not of the past: a run before kept that.
+type young struct {
+	packager.Sink
+	first int64
+}
+
+func (y young) Put(ctx context.Context, o packager.Object) error {
+	if y.Sink == nil || o.Key.Kind == packager.Segment && o.Key.MSN < y.first {
+		return nil
+	}
+	return y.Sink.Put(ctx, o)
+}
+
+// A torn disk lacks a segment that a playlist names.
+type torn struct {
+	packager.Reader
+	lost packager.Key
+}
+
+func (p torn) Read(ctx context.Context, k packager.Key) ([]byte, error) {
+	if k == p.lost {
+		return nil, errors.New("input/output error")
+	}
+	return p.Reader.Read(ctx, k)
+}
+
+// TestUnreadable: an old segment that cannot be read does not keep an origin from being
+// filled with what is newer.
+func TestUnreadable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &setting{T: t, link: relaytest.NewLink(nil)}
+		s.start()
+		past := relaytest.New(t, young{}, first)
+		r := relay.New(relay.Options{
+			Name: "b", URL: "https://b.example", Token: bearer, Client: &http.Client{Transport: s.link}, Log: slog.New(slog.DiscardHandler),
+			Past: torn{past, packager.Key{Station: "talk", Rendition: "opus-48", Kind: packager.Segment, MSN: first - 20}},
+		})
+		go func() { _ = r.Run(t.Context()) }()
+		s.talk = relaytest.New(t, young{r, first}, first)
+		s.run(3 * time.Second)
+		s.atEdge(all...)
+		s.check(all...)
+		if m := s.playlist("opus-48"); m.FirstMSN() != first-19 {
+			t.Errorf("it begins with %d, want what comes after the one that cannot be read", m.FirstMSN())
 		}
 	})
 }

@@ -130,6 +130,16 @@ func (a *account) wants(m *hls.Media) []string {
 	return w
 }
 
+// skip has the other side's playlist begin after a segment that cannot be sent; it is false
+// when that is too new to go on without.
+func (a *account) skip(m *hls.Media, k packager.Key) bool {
+	if !a.empty || k.Kind != packager.Segment || k.MSN >= m.FirstMSN()+int64(a.anchor(m)) {
+		return false
+	}
+	a.floor = max(a.floor, k.MSN+1)
+	return true
+}
+
 // whole reports whether s can be named.
 func (a *account) whole(s *hls.Segment) bool {
 	if !a.have[s.Map.URI] && s.Map.URI != "" || a.parts(s) < len(s.Parts) {

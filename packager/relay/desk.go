@@ -86,7 +86,7 @@ func (d *desk) multivariants() map[string][]*hls.Multivariant {
 func (d *desk) again() {
 	d.mu.Lock()
 	for _, l := range d.lists {
-		l.sent = 0
+		l.version++ // also of one that is on its way just now
 	}
 	d.mu.Unlock()
 	signal(d.wake)

@@ -11,8 +11,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"longwave/packager"
 )
@@ -103,7 +106,7 @@ func (r *Relay) send(ctx context.Context, q request) error {
 	default:
 		no := &refusal{}
 		if json.Unmarshal(answer, no) != nil { // any other server
-			*no = refusal{}
+			*no = refusal{Title: said(resp.Header, answer)}
 		}
 		no.Status = resp.StatusCode
 		return r.count(q, fmt.Errorf("put %s to %s: %w", q.key, r.opt.Name, no))
@@ -111,6 +114,17 @@ func (r *Relay) send(ctx context.Context, q request) error {
 	r.health.took()
 	r.metrics.bytes.Add(float64(max(0, req.ContentLength)))
 	return r.count(q, nil)
+}
+
+// said returns what a server says about an error in a line of text, if it does.
+func said(h http.Header, answer []byte) string {
+	const most = 200
+	line, _, _ := strings.Cut(strings.TrimSpace(string(answer)), "\n")
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	if kind != "text/plain" || len(line) > most || !utf8.ValidString(line) || strings.ContainsFunc(line, unicode.IsControl) {
+		return ""
+	}
+	return line
 }
 
 // bare takes away what net/http says around an error: the address may hold a password.

@@ -227,17 +227,11 @@ func (w *way) sendFiles(ctx context.Context, keys []packager.Key) error {
 	done := make([]bool, len(keys))
 	for i, k := range keys {
 		group.Go(func() error {
-			data := w.window.get(k)
-			if data == nil && w.relay.opt.Past != nil {
-				var err error
-				if data, err = w.relay.opt.Past.Read(ctx, k); err != nil {
-					return fmt.Errorf("read %s for %s: %w", k, w.relay.opt.Name, err)
-				}
-			}
+			data, err := w.read(ctx, k)
 			if data == nil {
-				return nil // too old meanwhile
+				return err
 			}
-			err := w.relay.send(ctx, request{key: k, data: data})
+			err = w.relay.send(ctx, request{key: k, data: data})
 			done[i] = err == nil
 			return err
 		})
@@ -248,8 +242,34 @@ func (w *way) sendFiles(ctx context.Context, keys []packager.Key) error {
 			w.account.have[k.File()] = true
 		}
 	}
+	if lost, ok := errors.AsType[unreadableError](err); ok && w.account.skip(w.media, lost.key) {
+		w.relay.opt.Log.WarnContext(ctx, "what is old cannot be read here: another origin begins after it", "remote", w.relay.opt.Name, "err", err)
+		return nil
+	}
 	return err
 }
+
+// read returns a file of the window, or of the run before this one; nil when it is too old
+// meanwhile.
+func (w *way) read(ctx context.Context, k packager.Key) ([]byte, error) {
+	data := w.window.get(k)
+	if data != nil || w.relay.opt.Past == nil {
+		return data, nil
+	}
+	data, err := w.relay.opt.Past.Read(ctx, k)
+	if err != nil {
+		return nil, unreadableError{k, fmt.Errorf("read %s for %s: %w", k, w.relay.opt.Name, err)}
+	}
+	return data, nil
+}
+
+// An unreadableError is of a file that should be on this machine.
+type unreadableError struct {
+	key packager.Key
+	error
+}
+
+func (e unreadableError) Unwrap() error { return e.error }
 
 // publish puts the playlist of what the other side has, when that is more than before.
 // idle says that there was nothing to send. done is false when there is more to do.
