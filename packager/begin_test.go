@@ -26,11 +26,18 @@ func TestBegin(t *testing.T) {
 		"at its beginning":                  {start, msn - 1, start, start},
 		"at its end":                        {start + seg - 1, msn - 1, start, start + seg},
 		"begun by a clock that was ahead":   {start + 5_000, msn + 700, start + seg, start + seg},
+		"it was set back by a second":       {start + 5_000, msn + 1, start + 2*seg, start + 2*seg},
+		"it was set back by 8 s":            {start + 5_000, msn + 4, start + 5*seg, start + 5*seg},
+		"it was set back by 10 s":           {start + 5_000, msn + 5, start + seg, start + seg},
 		"nobody has been there for a month": {start + 5_000, msn - 1_000_000, start, start + 5_760},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if s, f := packager.Begin(w.now, w.last); s != w.start || f != w.first {
 				t.Errorf("segment at %+d, source at %+d, want %+d and %+d", s-start, f-start, w.start-start, w.first-start)
+			}
+			s, _ := packager.Begin(w.now, w.last)
+			if again, d := packager.MSN(s) <= w.last, packager.Repeats(w.now, w.last); again != (d > 0) {
+				t.Errorf("numbers come again: %v, and it is said that they do for %v", again, d)
 			}
 		})
 	}

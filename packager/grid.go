@@ -27,13 +27,31 @@ func SegmentPos(msn int64) pcm.Pos { return pcm.Pos(msn) * SegmentSamples }
 // makes, and the first frame of its source, before which the segment holds near-silence.
 // last is the newest segment that a run before this one began, of which parts may have
 // been published, and a key never changes its bytes; negative: not known. So a run begins
-// in the segment under way when that is a new one, and with the next one otherwise.
+// in the segment under way when that is a new one, and with the next one otherwise; after
+// last when a clock was set back a little between them. A clock that was far ahead is not
+// waited for: see [Repeats].
 func Begin(now pcm.Pos, last int64) (start, first pcm.Pos) {
 	if last >= 0 && MSN(now) > last {
 		return SegmentPos(MSN(now)), now.Ceil(pcm.FrameSamples)
 	}
 	start = SegmentPos(MSN(now) + 1)
+	if Repeats(now, last) == 0 {
+		start = max(start, SegmentPos(last+1))
+	}
 	return start, start
+}
+
+// waitedFor is how many segments a run waits, at most, for a clock that was set back: 8 s
+// of silence are better than as much of what caches kept of the run before.
+const waitedFor = 4
+
+// Repeats returns for how long a run that starts at now may make numbers again that a run
+// before it made, up to last, because the clock was set back by more than is waited for.
+func Repeats(now pcm.Pos, last int64) time.Duration {
+	if n := last - MSN(now); n > waitedFor {
+		return time.Duration(n) * pcm.Duration(SegmentSamples)
+	}
+	return 0
 }
 
 // A Profile trades delay against the number of requests.

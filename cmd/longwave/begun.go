@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"longwave/ingest/pcm"
 	"longwave/packager"
@@ -54,7 +55,12 @@ func (b *begun) last() int64 {
 // start returns where a run that starts now begins, as [packager.Begin] has it, and
 // remembers it.
 func (b *begun) start(now pcm.Pos) (start, first pcm.Pos, err error) {
-	start, first = packager.Begin(now, b.last())
+	last := b.last()
+	start, first = packager.Begin(now, last)
+	if d := packager.Repeats(now, last); d > 0 {
+		b.log.Error("the clock was set back since the last run: the same names come again, and caches may have the old sound under them; empty the CDN's cache of this station",
+			"back", d.Round(time.Second), "until", packager.SegmentPos(last+1).Time())
+	}
 	if err := b.write(packager.MSN(start)); err != nil {
 		return 0, 0, usageError{fmt.Errorf("data folder: %w: make it writable or choose another with --data", err)}
 	}
@@ -73,25 +79,34 @@ func (b *begun) note(msn int64) {
 	}
 }
 
-// write remembers a segment now.
+// write remembers a segment now. When that fails, as on a full disk, what was remembered is
+// forgotten: a run that finds nothing waits for the next segment, one that finds an old
+// number would name the one under way a second time.
 func (b *begun) write(msn int64) error {
 	temp := b.path + ".new"
-	if err := os.WriteFile(temp, []byte(strconv.FormatInt(msn, 10)), 0o600); err != nil {
-		return err
+	err := os.WriteFile(temp, []byte(strconv.FormatInt(msn, 10)), 0o600)
+	if err == nil {
+		err = os.Rename(temp, b.path)
 	}
-	return os.Rename(temp, b.path)
+	if err != nil {
+		err = errors.Join(err, os.RemoveAll(b.path))
+	}
+	return err
 }
 
 // Run writes what is noted, until ctx ends.
 func (b *begun) Run(ctx context.Context) error {
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case msn := <-b.next:
-			if err := b.write(msn); err != nil {
-				b.log.Warn("the segment under way cannot be remembered: a restart may name it twice", "err", err)
+			err := b.write(msn)
+			if err != nil && !failing {
+				b.log.Warn("the segment under way cannot be remembered: a restart begins with the next one", "err", err)
 			}
+			failing = err != nil
 		}
 	}
 }
