@@ -103,8 +103,39 @@ func fellAndCameBack(t *testing.T, r *rig, h hearing) {
 	if gap := h.silence(time.Duration((back-5)*float64(time.Second)), time.Hour); gap > 50*time.Millisecond {
 		t.Errorf("%s of silence at the return: %+v", gap, h.Gaps)
 	}
-	if d := time.Since(r.cdns[0].LastListener()); d > 5*time.Second {
-		t.Errorf("the last listener with low latency was at the first CDN %s ago", d)
+	_, reloads := r.cdns[0].Reloads()
+	if len(reloads) < 3 || time.Since(reloads[len(reloads)-1]) > 10*time.Second {
+		t.Errorf("no listener with low latency is at the first CDN: %d reloads", len(reloads))
+	}
+}
+
+// TestSlowLine: a listener at 400 kbit/s and 150 ms hears all of it, near live, from the
+// first CDN: what is only slow is not dead, and is not asked for twice.
+func TestSlowLine(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, false)
+	line := cdn.NewLine(400_000, 150*time.Millisecond)
+	for _, c := range r.cdns {
+		c.Behind(line)
+	}
+	const lasts = 20 * time.Second
+	heard := r.listen(t, "", lasts, nil)
+	if silence := heard.silence(faultAt, lasts); silence > time.Second {
+		t.Errorf("%s of silence: %+v", silence, heard.Gaps)
+	}
+	if heard.first("fallback", 0) > 0 {
+		t.Errorf("the listener was sent to the store: %+v", heard.Player.Log)
+	}
+	asked, times := map[string]int{}, 0
+	for _, c := range r.cdns {
+		for address, n := range c.Asked() {
+			asked[address] += n
+			times += n
+		}
+	}
+	t.Logf("%d addresses were asked for %d times, %d of them at the second CDN; sound after %.0f ms", len(asked), times, len(r.cdns[1].Asked()), heard.StartUpMs)
+	if len(asked) < 60 || times > len(asked)*11/10 {
+		t.Errorf("%d addresses were asked for %d times", len(asked), times)
 	}
 }
 

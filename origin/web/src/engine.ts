@@ -16,7 +16,7 @@ import { read } from './read';
 import { Return } from './return';
 import { bufferAhead, type Attempt, type Failure, type Session, type Status } from './session';
 import { Steering } from './steering';
-import { Ways } from './ways';
+import { OPENING_MS, Ways } from './ways';
 
 export const isSupported = (): boolean => Hls.isSupported();
 
@@ -32,9 +32,6 @@ function policy(firstByteMs: number, loadMs: number): LoadPolicy {
     },
   };
 }
-
-/** Before the first sound a line may have to be opened: three round trips and a handshake. */
-const OPENING_MS = 2500;
 
 class HlsSession implements Session {
   private readonly hls: Hls;

@@ -43,9 +43,6 @@ interface Failed {
 /** Misdirected Request (RFC 9110 section 15.5.20): hls.js does not try a 4xx again. */
 const MISDIRECTED = 421;
 
-/** A request that has brought nothing for so long is as good as failed. */
-const HUNG_MS = 1000;
-
 const now = (): number => performance.now();
 
 /** The loader that hls.js makes for each request. */
@@ -90,8 +87,12 @@ class WayLoader implements Loader<LoaderContext> {
     this.routes = ways.routes(context.url, now());
     this.many = ways.many(context.url);
     this.next();
-    // Where nothing at all comes the other kind is asked, failed or not.
-    if (this.many && !this.reserved) this.timers.push(setTimeout(() => this.reserve(false), Math.max(HUNG_MS, ways.graceMs(now()) + 1)));
+    if (this.many && !this.reserved) this.timers.push(setTimeout(() => this.hung(), ways.despairMs(now())));
+  }
+
+  // Where nothing at all comes the other kind is asked, failed or not. What comes slowly comes.
+  private hung(): void {
+    if (!this.runs.some((r) => !r.over && r.loader.stats.loading.first > 0)) this.reserve(false);
   }
 
   /** Goes on to the other kind of pathways; false when there is none, or not yet. */

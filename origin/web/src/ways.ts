@@ -87,6 +87,11 @@ export const STALE_MS = 3000;
 export const STALE_PLAIN_MS = 8000;
 /** So long without anything from a quick pathway, and a plain one is taken: a program that starts again is back sooner. */
 export const GRACE_MS = 2500;
+const HUNG_MS = 1000;
+/** Before the first sound a line may have to be opened: three round trips and a handshake. */
+export const OPENING_MS = 2500;
+/** And so long nobody knows how far away a pathway is. */
+const UNKNOWN_MS = 1000;
 /** Who falls again so soon after a return waits longer for the next one. */
 const RELAPSE_MS = 120_000;
 const LEAST_STEPS = 2;
@@ -170,6 +175,11 @@ export class Ways {
   /** How long until a plain answer is as good as any, in milliseconds. */
   graceMs(now: number): number {
     return this.quickSeen ? Math.max(0, this.quickAt + GRACE_MS - now) : 0;
+  }
+
+  /** How long a request may bring nothing before the other kind of pathways is asked as well. */
+  despairMs(now: number): number {
+    return this.quickSeen ? Math.max(HUNG_MS, this.graceMs(now) + 1) : OPENING_MS;
   }
 
   graceOver(now: number): boolean {
@@ -283,6 +293,7 @@ export class Ways {
    * milliseconds. A playlist is held until its part exists.
    */
   patienceMs(held: boolean): number {
+    if (this.roundTripMs === 0) return UNKNOWN_MS;
     return this.slack * ((held ? 1000 * this.part + 150 : 300) + 2 * this.roundTripMs);
   }
 

@@ -16,8 +16,12 @@ class World {
   hosts = [['opus.m3u8', 'index.m3u8']];
   sources: string[] = [];
   reliable: boolean[] = [];
+  known: Pick<Attempt, 'hosts' | 'wasQuick'>[] = [];
   reach = (_source: string): boolean => true;
   retries = 0;
+  jumps = 0;
+  backup = false; // it comes from a store
+  latency = 2; // of the store
   phase = '';
   state: State | null = null;
   private buffer = 0;
@@ -45,11 +49,12 @@ class World {
     this.attempts.push(this.now);
     this.sources.push(attempt.source);
     this.reliable.push(attempt.reliable);
+    this.known.push({ hosts: attempt.hosts, wasQuick: attempt.wasQuick });
     this.attempt = attempt;
     this.buffer = 0;
     return {
       status: () => this.status(),
-      jump: () => undefined,
+      jump: () => void this.jumps++,
       retry: () => void this.retries++,
       stop: () => {
         this.attempt = null;
@@ -60,7 +65,8 @@ class World {
 
   private status(): Status | null {
     if (!this.attempt) return null;
-    return { latency: 1.3, target: 1.28, buffer: this.buffer, part: 0.32, backup: false, quick: true, edge: this.edge, bitrate: 0, now: nothing };
+    const far = this.backup ? { latency: this.latency, target: 6, part: 0 } : { latency: 1.3, target: 1.28, part: 0.32 };
+    return { ...far, buffer: this.buffer, backup: this.backup, quick: !this.backup, edge: this.edge, bitrate: 0, now: nothing };
   }
 
   // 100 ms of the world: sound in hand is played, the line does what it does.
@@ -345,4 +351,46 @@ scene('who would rather be late begins a session that is', () => {
   player.choose(true);
   player.choose(true);
   assert.deepEqual(world.reliable, [false, true]);
+});
+
+scene('on a backup way the listener is told, and told when it is over', () => {
+  const world = new World();
+  open(world).play();
+  pass(world, 5);
+  assert.equal(world.state?.way, 'usual');
+  world.backup = true;
+  world.latency = 7;
+  pass(world, 1);
+  assert.equal(world.phase, 'fallback');
+  world.backup = false;
+  pass(world, 1);
+  assert.equal(world.phase, 'playing');
+  assert.equal(world.state?.way, 'returned');
+  pass(world, 20);
+  assert.equal(world.state?.way, 'usual');
+  assert.equal(world.jumps, 0);
+});
+
+scene('who is too near for a store goes back a little when the sound in hand is out, once', () => {
+  const world = new World();
+  open(world).play();
+  pass(world, 5);
+  world.backup = true;
+  pass(world, 2);
+  assert.equal(world.jumps, 0, 'there is sound in hand');
+  world.line = 'hung';
+  pass(world, 2);
+  assert.equal(world.jumps, 1);
+});
+
+scene('who knows quick pathways asks every attempt for them', () => {
+  const world = new World();
+  world.hosts = [['index.m3u8'], ['https://b.example/talk/index.m3u8']];
+  const player = open(world);
+  player.play();
+  pass(world, 5);
+  world.line = 'network';
+  pass(world, 10);
+  assert.deepEqual(world.known[0], { hosts: ['https://b.example/talk/'], wasQuick: false });
+  assert.deepEqual(world.known.at(-1), { hosts: ['https://b.example/talk/'], wasQuick: true });
 });

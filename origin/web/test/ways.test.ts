@@ -250,6 +250,7 @@ test('a store stands longer before it is dead', () => {
 
 test('another pathway is asked later where the first was only slow', () => {
   const ways = two();
+  assert.equal(ways.patienceMs(false), 1000, 'a line that has to be opened');
   ways.part = 0.32;
   ways.roundTripMs = 20;
   assert.equal(ways.patienceMs(true), 320 + 150 + 40);

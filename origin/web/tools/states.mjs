@@ -13,7 +13,7 @@ const absent = (route) => route.fulfill({ status: 404, body: '' });
 /** Lets media playlists through with these lines in the place of their marks. */
 async function tell(page, ...lines) {
   const marks = /^#EXT-X-DATERANGE:.*\n/gm;
-  await page.route(/live\.m3u8(\?|$)/, async (route) => {
+  await page.route(live, async (route) => {
     try {
       const answer = await route.fetch();
       await route.fulfill({ response: answer, body: [(await answer.text()).replace(marks, ''), ...lines, ''].join('\n') });
@@ -21,6 +21,25 @@ async function tell(page, ...lines) {
       await route.abort().catch(() => {}); // the page was closed meanwhile
     }
   });
+}
+
+const live = /live\.m3u8(\?|$)/;
+
+/** Answers as a store does: plain playlists, whatever is asked for. */
+async function plain(route) {
+  const quick = /^#EXT-X-(PART|PART-INF|PRELOAD-HINT|RENDITION-REPORT|SERVER-CONTROL|SKIP)\b.*\n/gm;
+  try {
+    const answer = await route.fetch({ url: route.request().url().split('?')[0] });
+    await route.fulfill({ response: answer, body: (await answer.text()).replace(quick, '') });
+  } catch {
+    await route.abort().catch(() => {}); // the page was closed meanwhile
+  }
+}
+
+async function fallen(page) {
+  await playing(page);
+  await page.route(live, plain);
+  await phase(page, 'fallback');
 }
 
 const mark = (name, attribute, value) =>
@@ -62,6 +81,15 @@ export const states = {
   live: { before: (page) => tell(page, onAir('live'), speaker), after: playing, settle: 1500 },
   hold: { before: (page) => tell(page, onAir('hold')), after: playing, settle: 1500 },
   playing: { before: (page) => tell(page), after: playing, settle: 1500 },
+  fallback: { after: fallen, settle: 1500 },
+  returned: {
+    after: async (page) => {
+      await fallen(page);
+      await page.unroute(live);
+      await page.waitForSelector('#player[data-sentence="returned"]', { timeout: 20_000 });
+    },
+    settle: 1500,
+  },
   reconnecting: {
     after: async (page) => {
       await playing(page);

@@ -43,6 +43,7 @@ type CDN struct {
 	addr     string
 	proxy    *httputil.ReverseProxy
 	requests atomic.Int64
+	line     atomic.Pointer[Line]
 
 	mu      sync.Mutex
 	origin  *url.URL
@@ -51,7 +52,8 @@ type CDN struct {
 	reloads []time.Time   // blocking ones since then
 	changed chan struct{} // closed at the next change
 	lists   map[string]copied
-	mixed   [2]string // the station that is asked for, and the one that is given
+	asked   map[string]int // see [CDN.Asked]
+	mixed   [2]string      // the station that is asked for, and the one that is given
 	server  *http.Server
 	control *http.Server // nil: none
 }
@@ -68,7 +70,7 @@ func New(ctx context.Context) (*CDN, error) { return NewAt(ctx, "127.0.0.1") }
 // NewAt is [New] for one of this machine's addresses, as in 127.0.0.2: some players take
 // two CDNs of one host for one.
 func NewAt(ctx context.Context, host string) (*CDN, error) {
-	c := &CDN{changed: make(chan struct{}), lists: map[string]copied{}}
+	c := &CDN{changed: make(chan struct{}), lists: map[string]copied{}, asked: map[string]int{}}
 	c.proxy = &httputil.ReverseProxy{
 		Rewrite: c.rewrite, ModifyResponse: c.copy, ErrorLog: log.New(io.Discard, "", 0),
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
@@ -166,8 +168,8 @@ func (c *CDN) listen(ctx context.Context, addr string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.addr = l.Addr().String()
-	c.server = &http.Server{Handler: c, ReadHeaderTimeout: 10 * time.Second}
-	go func(s *http.Server) { _ = s.Serve(l) }(c.server) // ends by Close
+	c.server = &http.Server{Handler: c, ReadHeaderTimeout: 10 * time.Second, ConnContext: withConn}
+	go func(s *http.Server) { _ = s.Serve(slowListener{l}) }(c.server) // ends by Close
 	return nil
 }
 
@@ -188,6 +190,7 @@ func (c *CDN) state() (Fault, chan struct{}) {
 // ServeHTTP implements http.Handler.
 func (c *CDN) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.requests.Add(1)
+	c.arrive(r)
 	if r.URL.Query().Has("_HLS_msn") {
 		c.note(time.Now())
 	}
