@@ -36,10 +36,12 @@ type Speaker struct {
 	OnAir    bool // false: in the green room
 	Muted    bool
 	GainDB   float64
-	Group    string        // of feeds of which one is heard; empty: none
-	Priority int           // in the group
-	Heard    bool          // false: another feed of the group is
-	Level    mix.LaneLevel // zero while away or not heard
+	Group    string // of feeds of which one is heard; empty: none
+	Priority int    // in the group
+	Heard    bool   // false: another feed of the group is
+	// Contested says that two connections take the seat from each other.
+	Contested bool
+	Level     mix.LaneLevel // zero while away or not heard
 }
 
 // A Connection is how a speaker is connected; zero while they are away and their seat
@@ -98,7 +100,7 @@ func (d *Desk) Speakers() []Speaker {
 		x := Speaker{
 			Seat: id, Name: s.name, Role: s.token.Role, Feed: s.token.Feed, Music: s.token.Music,
 			Group: s.token.Group, Priority: s.token.Priority,
-			OnAir: s.onAir, Muted: s.muted, GainDB: s.gainDB,
+			OnAir: s.onAir, Muted: s.muted, GainDB: s.gainDB, Contested: s.contested(time.Now()),
 		}
 		if l := s.lane; l != nil {
 			x.Connection = Connection{Connected: true, Transport: l.claim.Transport, Remote: l.claim.Remote, Since: l.opened}
@@ -308,6 +310,7 @@ func (d *Desk) admit(l *Lane, t token.Token, most int) error {
 		return err
 	}
 	if before != nil {
+		s.taking(before, time.Now())
 		d.handOver(l.seat, before, l)
 	}
 	d.join(l, s)

@@ -25,6 +25,29 @@ type parting struct {
 	removed   map[string]int64 // when, by seat: see Stamps
 }
 
+const (
+	// stillSounds is how long after its last sound a connection is not one that broke.
+	stillSounds = 500 * time.Millisecond
+	// mostTaken in so long is no accident: two connections use one token, and each comes
+	// again when the other has taken its seat.
+	mostTaken   = 3
+	takenWithin = time.Minute
+)
+
+// taking notes that a seat is taken from a connection.
+func (s *seat) taking(old *Lane, now time.Time) {
+	if now.Sub(old.sound.State().LastWrite) > stillSounds {
+		return
+	}
+	s.taken = append(s.taken, now)
+	s.taken = s.taken[max(len(s.taken)-mostTaken, 0):]
+}
+
+// contested reports that two take the seat from each other.
+func (s *seat) contested(now time.Time) bool {
+	return len(s.taken) == mostTaken && now.Sub(s.taken[0]) < takenWithin
+}
+
 // handOver begins a handover; one that the seat has already ends, so that connections
 // that come one after the other do not pile up. The desk's mutex is held, as below.
 func (d *Desk) handOver(seat string, old, next *Lane) {

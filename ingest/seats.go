@@ -31,8 +31,9 @@ type seat struct {
 	decided bool // whether they are on air; who has only listened so far is not
 	muted   bool
 	gainDB  float64
-	autoDB  float64 // see [mix.LaneOptions]
-	returns int     // how many are open
+	autoDB  float64     // see [mix.LaneOptions]
+	returns int         // how many are open
+	taken   []time.Time // from a connection that was sounding, the last ones
 	stamps  Stamps
 }
 

@@ -125,8 +125,9 @@ func (n *node) alarms(s *station) []studio.Alarm {
 		var all []studio.Alarm
 		if a, bad := s.pathwayAlarm(); bad {
 			all = append(all, a)
-		} else if s.programme.Late() >= tooLate {
-			all = append(all, studio.Alarm{Kind: studio.AlarmEdge, Grade: studio.GradeWarn, Text: "Listeners hear everything more than a second later than they should: the server is too busy."})
+		}
+		if s.programme.Late() >= tooLate {
+			all = append(all, studio.Alarm{Kind: studio.AlarmLate, Grade: studio.GradeWarn, Text: "Listeners hear everything more than a second later than they should: the server is too busy."})
 		}
 		return all
 	}

@@ -18,6 +18,8 @@ const (
 	AlarmSilent  = "speaker_silent" // somebody is connected and nothing comes
 	AlarmStore   = "store"          // what has to last cannot be kept
 	AlarmEdge    = "edge"           // listeners are not reached as they should be
+	AlarmLate    = "late"           // this machine cannot keep time
+	AlarmShared  = "link_shared"    // two connections take a seat from each other
 	AlarmFeed    = "feed"           // a feed of a group is lost
 
 	GradeWarn  = "warn"
@@ -58,6 +60,7 @@ type silence struct {
 func (s *station) watchAlarms(now time.Time, log *slog.Logger) {
 	alarms := s.deadAir(nil)
 	alarms = s.silentSpeakers(alarms, now)
+	alarms = s.sharedLinks(alarms)
 	if since := s.Show.Trouble(); !since.IsZero() {
 		grade := GradeWarn
 		if now.Sub(since) >= storeAfter {
@@ -145,6 +148,16 @@ func (s *station) silentSpeakers(alarms []Alarm, now time.Time) []Alarm {
 	for seat := range s.silences {
 		if !there[seat] {
 			delete(s.silences, seat)
+		}
+	}
+	return alarms
+}
+
+// sharedLinks warns of links that two use at once: neither is heard for long.
+func (s *station) sharedLinks(alarms []Alarm) []Alarm {
+	for _, x := range s.Desk.Speakers() {
+		if x.Contested {
+			alarms = append(alarms, Alarm{AlarmShared, GradeWarn, time.Time{}, x.Seat, fmt.Sprintf("Two connections use the link of %s and take the seat from each other. Give each a link of its own.", x.Name)})
 		}
 	}
 	return alarms
