@@ -2,7 +2,7 @@
 import { Problem, type Link } from './api';
 import { attribute, h, say } from './dom';
 import { isKey, language, t, type Key } from './i18n';
-import { rows } from './settings';
+import { at, rows } from './settings';
 
 let count = 0;
 /** An id for a label's sake. */
@@ -117,7 +117,7 @@ async function form(title: string, fields: Field[], button: string, send: () => 
 }
 
 /** Asks for a link's particulars, makes it and shows it. room is how many bytes a name may have. */
-export async function newLink(room: number, make: (l: object) => Promise<Link>): Promise<Link | null> {
+export async function newLink(room: number, twins: readonly string[], make: (l: object) => Promise<Link>): Promise<Link | null> {
   const name = h('input', { required: true, autocomplete: 'off' });
   const role = select([['speaker', t('role_speaker')], ['host', t('role_host')]], 'speaker');
   const hours = select(['1', '6', '24', '168', '8760'].map((n) => [n, t(`hours_${n}` as Key)] as const), '24');
@@ -136,19 +136,24 @@ export async function newLink(room: number, make: (l: object) => Promise<Link>):
     if (over > 0) throw new RangeError(t('name_long', { count: String(over) }));
     made = await make({ role: role.value, name: name.value.trim(), hours: Number(hours.value), music: music.checked, feed: feed.checked, group: '', priority: 0 });
   });
-  if (made) await showLink(made);
+  if (made) await showLink(made, twins);
   return made;
 }
 
-/** A new link: the address for the browser, and what an encoder wants to know. */
-export async function showLink(link: Link): Promise<void> {
-  const settings = rows(link.push, link.token ?? '');
+/** A new link: the address for the browser, and what an encoder wants to know; at every twin. */
+export async function showLink(link: Link, twins: readonly string[]): Promise<void> {
+  const own = new URL(link.url ?? location.href).origin;
+  const others = twins.filter((twin) => twin !== own);
+  const settings = [own, ...others].flatMap((twin) =>
+    rows(at(twin, link.push, own), link.token ?? '').map((r) => ({ ...r, program: others.length > 0 ? `${r.program}, ${new URL(twin).host}` : r.program })),
+  );
   const dialog = frame(
     t('made', { name: link.name }),
     h('p', {}, t('made_do')),
     link.url ? copyRow(t('studio_link'), link.url) : '',
+    ...(link.url ? others.map((twin) => copyRow(t('spare_link'), link.url!.replace(own, twin))) : []),
     settings.length > 0
-      ? h('details', {}, h('summary', {}, t('encoder')), ...settings.map((r) => copyRow(`${r.program}: ${t(r.field)}`, r.value)))
+      ? h('details', {}, h('summary', {}, t('encoder')), others.length > 0 ? h('p', { class: 'hint' }, t('encoder_both')) : '', ...settings.map((r) => copyRow(`${r.program}: ${t(r.field)}`, r.value)))
       : '',
     h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'big primary', onclick: () => dialog.close() }, t('close'))),
   );

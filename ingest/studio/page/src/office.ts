@@ -54,7 +54,7 @@ class Links {
   }
 
   private async make(): Promise<void> {
-    const made = await newLink(nameRoom(this.studio.station), (l) => this.studio.api.link(l));
+    const made = await newLink(nameRoom(this.studio.station), this.studio.twins.map((twin) => twin.api.origin), (l) => this.studio.api.link(l));
     if (!made) return;
     if (made.url) this.urls.set(made.id, made.url);
     await this.load().catch((e: unknown) => fail(this.studio, e));

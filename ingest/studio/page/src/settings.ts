@@ -22,6 +22,16 @@ function fields(kind: string, address: string, token: string): [Row['field'], st
   return [['set_address', address]];
 }
 
+/** The addresses of a node's ways in as they are at its twin. */
+export function at(twin: string, push: Record<string, string> | undefined, own: string): Record<string, string> {
+  const [there, here] = [new URL(twin), new URL(own)];
+  const move = (address: string): string => {
+    if (address.startsWith(own)) return twin + address.slice(own.length);
+    return here.port && address.includes(here.host) ? address.replace(here.host, there.host) : address.replace(here.hostname, there.hostname);
+  };
+  return Object.fromEntries(Object.entries(push ?? {}).map(([kind, address]) => [kind, move(address)]));
+}
+
 /** The rows for every way in that the server has, the browser's own first. */
 export function rows(push: Record<string, string> | undefined, token: string): Row[] {
   const order = Object.keys(programs);

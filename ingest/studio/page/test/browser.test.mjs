@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 import { browser, newPage } from '../tools/browser.mjs';
-import { broadcast, fake, seat } from '../tools/fake.mjs';
+import { broadcast, fake, seat, twins } from '../tools/fake.mjs';
 import { join, lead, states } from '../tools/states.mjs';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -455,6 +455,92 @@ describe('the studio', { concurrency: 3 }, () => {
     page.on('dialog', (d) => d.accept());
     await page.reload();
     await page.waitForSelector('.door');
+  });
+
+  /** Gives a context and two servers that are twins to a test. */
+  function pair(name, run) {
+    test(name, { timeout: 120_000 }, async () => {
+      const [a, b] = await twins();
+      const context = await chromium.newContext({ locale: 'en-GB' });
+      context.setDefaultTimeout(45_000);
+      try {
+        await run(context, a, b);
+      } finally {
+        await context.close();
+        await a.stop();
+        await b.stop();
+      }
+    });
+  }
+  const both = async (servers, method, path, n = 1) => {
+    for (const s of servers) await until(() => asked(s, method, path).length === n, `${method} ${path} at both`);
+  };
+
+  pair('twins: one voice goes to both, one return is heard, deeds are done at both', async (context, a, b) => {
+    for (const s of [a, b]) s.set({ phase: 'doors', broadcast: broadcast(), speakers: [seat('g1', 'Jonas')] });
+    const page = await open(context, a, 'HOST');
+    await join(page);
+    await both([a, b], 'POST', '/whip/talk');
+    await both([a, b], 'POST', '/whep/talk');
+    await connected(page, 'whep', 2);
+    const loud = () => page.$$eval('audio', (all) => all.map((x) => !x.muted && !x.paused && x.srcObject !== null));
+    assert.deepEqual(await loud(), [true, false]);
+    assert.equal(await page.evaluate(() => window.asks), 1, 'one microphone');
+    await page.click('.golive');
+    await both([a, b], 'POST', '/live');
+    assert.match(asked(a, 'POST', '/live')[0].body.id, /^[a-z2-7]{10}$/);
+    assert.deepEqual(asked(a, 'POST', '/live')[0].body, asked(b, 'POST', '/live')[0].body);
+    await page.click('[data-seat="g1"] >> text=Mute');
+    await both([a, b], 'PATCH', '/speakers/g1');
+    await page.click('[data-seat="g1"] >> text=Cue');
+    await both([a, b], 'PUT', '/cue');
+    await page.click('.holdbutton');
+    await both([a, b], 'PUT', '/hold');
+    await page.click('[data-seat="g1"] >> text=Remove');
+    await page.click('dialog .danger');
+    await both([a, b], 'DELETE', '/speakers/g1');
+    assert.equal(await page.textContent('.trouble'), '');
+  });
+
+  pair('twins: one dies, the other is heard and leads at once; what it missed is brought when it is back', async (context, a, b) => {
+    for (const s of [a, b]) s.set({ phase: 'live', audience_hears: 'live', broadcast: broadcast({ state: 'live' }), speakers: [seat('g1', 'Jonas', { on_air: true })] });
+    const page = await open(context, a, 'HOST');
+    await join(page);
+    await connected(page, 'whep', 2);
+    a.down = true;
+    a.drop();
+    await page.evaluate((url) => window.peers.whep.find((pc) => pc.at.startsWith(url)).close(), a.url);
+    const died = performance.now();
+    await page.waitForFunction(() => [...document.querySelectorAll('audio')].findIndex((x) => !x.muted) === 1);
+    assert.ok(performance.now() - died < 10_000);
+    await page.waitForSelector('.trouble[data-calm]:not(:empty)');
+    assert.match(await page.textContent('.trouble'), /Everything goes on/);
+    assert.ok(await page.$('body[data-air]'));
+    await page.click('[data-seat="g1"] >> text=Mute');
+    await until(() => b.state.speakers.find((p) => p.seat === 'g1').muted, 'the one that is there is told');
+    b.set({ record: '1', hold: true });
+    await page.waitForSelector('[data-seat="g1"][data-muted]');
+    a.state.speakers = [seat('g1', 'Jonas', { on_air: true })]; // it begins anew
+    a.down = false;
+    await until(() => a.state.record === '1' && a.state.hold && a.state.speakers.find((p) => p.seat === 'g1').muted, 'it is told what it missed');
+    await until(() => a.state.speakers.find((p) => p.seat === 'h1')?.connected, 'it has the voice again');
+    await page.waitForSelector('.trouble:empty', { state: 'attached' });
+    assert.deepEqual(await page.$$eval('audio', (all) => all.map((x) => x.muted)), [true, false], 'what is heard is not changed without need');
+    const before = asked(a, 'PUT', '/record').length;
+    await page.waitForTimeout(2500);
+    assert.equal(asked(a, 'PUT', '/record').length, before, 'what is the same is not brought again');
+  });
+
+  pair('twins: one that does not know the key is nobody\'s matter but the host\'s', async (context, a, b) => {
+    b.refused.HOST = [401, 'unauthorized'];
+    b.refused.GUEST = [403, 'expired'];
+    const host = await open(context, a, 'HOST');
+    await join(host);
+    await host.waitForSelector('.trouble:has-text("does not know your key")');
+    const guest = await open(context, a, 'GUEST');
+    await join(guest);
+    await guest.waitForSelector('.trouble[data-calm]:has-text("One of two ways")');
+    assert.equal(asked(b, 'POST', '/whip/talk').length, 0);
   });
 
   scene('forced colours: on air and what is pressed are still told', { forcedColors: 'active' }, async (context, server) => {

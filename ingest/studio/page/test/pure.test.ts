@@ -9,7 +9,7 @@ import { off, type LineState } from '../src/line';
 import { advise, constraints, measure, micTrouble } from '../src/microphone';
 import { forgotten, goesOut, isOnAir, joinsOnAir, meterAt, place, sorted, takenOver, trouble } from '../src/place';
 import { judge, prefer } from '../src/rtc';
-import { rows } from '../src/settings';
+import { at as atTwin, rows } from '../src/settings';
 
 const t0 = Date.parse('2026-11-20T20:00:00Z');
 const at = (s: number): string => new Date(t0 + s * 1000).toISOString();
@@ -215,6 +215,9 @@ test('settings in the fields that programs ask for', () => {
   ]);
   assert.deepEqual(rows({ new: 'x://y', icecast: 'odd' }, 'k').map((r) => r.value), ['x://y', 'odd']);
   assert.deepEqual(rows(undefined, ''), []);
+  const public_ = { icecast: 'icecast://source:k@a.example/ice/talk', rtmp: 'rtmp://a.example/live/k', srt: 'srt://a.example:8890?streamid=k', whip: 'https://a.example/whip/talk' };
+  assert.deepEqual(Object.values(atTwin('https://b.example', public_, 'https://a.example')), ['icecast://source:k@b.example/ice/talk', 'rtmp://b.example/live/k', 'srt://b.example:8890?streamid=k', 'https://b.example/whip/talk']);
+  assert.deepEqual(atTwin('http://b:82', { whip: 'http://a:81/whip', icecast: 'icecast://source:k@a:81/ice/talk', rtmp: 'rtmp://a/live/k' }, 'http://a:81'), { whip: 'http://b:82/whip', icecast: 'icecast://source:k@b:82/ice/talk', rtmp: 'rtmp://b/live/k' });
 });
 
 test('words', () => {

@@ -111,6 +111,12 @@ class Fake {
     response.end(body === undefined ? undefined : JSON.stringify(body));
   }
 
+  /** Has a twin from now on. */
+  async twin(url) {
+    this.twins = [url];
+    Object.assign(this, await page(this.twins));
+  }
+
   /** Lets the pages of the twins read the answers; returns whether that was all. */
   shares(request, response) {
     const { origin } = request.headers;
@@ -249,10 +255,7 @@ class Fake {
 /** Starts two fake servers that are twins. */
 export async function twins() {
   const both = [await fake(), await fake()];
-  for (const it of both) {
-    it.twins = both.filter((o) => o !== it).map((o) => o.url);
-    Object.assign(it, await page(it.twins));
-  }
+  for (const it of both) await it.twin(both.find((o) => o !== it).url);
   return both;
 }
 

@@ -5,6 +5,9 @@
 (() => {
   const ask = window.fetch;
   const peers = { whip: [], whep: [] };
+  window.asks = 0;
+  const open = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+  if (open) navigator.mediaDevices.getUserMedia = (c) => (window.asks++, open(c));
   window.peers = peers;
 
   /** Ends what the server's side has of a kind, as a server that says farewell. */
@@ -20,8 +23,8 @@
     return out.stream;
   }
 
-  async function answer(kind, offer) {
-    const pc = new RTCPeerConnection();
+  async function answer(kind, offer, url) {
+    const pc = Object.assign(new RTCPeerConnection(), { at: url });
     peers[kind].push(pc);
     await pc.setRemoteDescription({ type: 'offer', sdp: offer });
     if (kind === 'whep') {
@@ -38,7 +41,7 @@
     const kind = /\/(whip|whep)\/[^/]+$/.exec(url)?.[1];
     const got = await ask(input, init);
     if (!kind || init.method !== 'POST' || got.status !== 201) return got;
-    const sdp = await answer(kind, init.body);
+    const sdp = await answer(kind, init.body, url);
     return new Response(sdp, { status: 201, headers: { 'Content-Type': 'application/sdp', Location: got.headers.get('Location') } });
   };
 })();

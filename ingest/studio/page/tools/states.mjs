@@ -114,6 +114,26 @@ export const states = {
       await page.click('dialog summary');
     },
   },
+  'twin-away': {
+    token: 'HOST',
+    before: async (s) => (four(s), live(s), await s.twin('http://b.localhost')),
+    after: async (page) => (await join(page), await page.waitForSelector('.trouble[data-calm]:not(:empty)')),
+  },
+  'twin-away-guest': {
+    token: 'GUEST',
+    before: async (s) => (four(s), live(s), await s.twin('http://b.localhost')),
+    after: async (page) => (await join(page), await page.waitForSelector('.trouble[data-calm]:not(:empty)')),
+  },
+  'made-link-twin': {
+    token: 'HOST',
+    before: (s) => s.twin('http://b.localhost'),
+    after: async (page) => {
+      await page.click('.links .wide');
+      await page.fill('dialog input', 'Ada');
+      await page.click('dialog [type=submit]');
+      await page.click('dialog summary');
+    },
+  },
   announce: {
     token: 'HOST',
     after: async (page) => {
@@ -148,7 +168,7 @@ export async function lead(context, server, name) {
   const page = await newPage(context);
   if (state.prompt) await page.addInitScript(unasked);
   if (state.deny) await page.addInitScript(deny, state.deny);
-  state.before?.(server);
+  await state.before?.(server);
   await page.goto(`${server.url}/studio/talk${state.token ? `#${state.token}` : ''}`);
   await state.after(page, server);
   await page.waitForTimeout(state.settle ?? 300);
