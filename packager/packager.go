@@ -57,10 +57,11 @@ type Packager struct {
 	outlets []*shop
 	marks   logbook
 	rates   rates
-	done    []finished // parts of this round
-	closing []finished // whose segments wait for a local store to have them
-	slow    bool       // it did not have the last ones in time
-	ended   bool
+	done    []finished        // parts of this round
+	closing []finished        // whose segments wait for a local store to have them
+	slow    bool              // it did not have the last ones in time
+	leaving bool              // the segment under way is the last
+	ended   bool              // and nobody goes on after it
 	begun   int64             // the newest segment that was announced
 	best    map[bool][]string // what Best said last, by plain
 
@@ -115,9 +116,14 @@ func New(opt Options) (*Packager, error) {
 	return p, nil
 }
 
-// Run publishes the past, then packages src until it ends, which is announced to
-// listeners, or ctx does, which is not. An error of a codec ends it; a store that
-// fails does not.
+// ErrHandOver is what a source returns when this run ends and another one, of the same
+// data folder, goes on.
+var ErrHandOver = errors.New("another run goes on")
+
+// Run publishes the past, then packages src until it ends: with io.EOF, which is announced
+// to listeners, or with [ErrHandOver], which is not. In both cases the segment under way is
+// brought to its full length, and the stores are waited for, those elsewhere not for long.
+// When ctx ends all stays as it is. An error of a codec ends it; a store that fails does not.
 func (p *Packager) Run(ctx context.Context, src Source) error {
 	if err := p.resume(ctx); err != nil {
 		return fmt.Errorf("station %s: %w", p.opt.Station, err)
@@ -129,7 +135,9 @@ func (p *Packager) Run(ctx context.Context, src Source) error {
 		f, err := src.Next(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
-			return p.finish(ctx)
+			return p.finish(ctx, true)
+		case errors.Is(err, ErrHandOver):
+			return p.finish(ctx, false)
 		case err != nil:
 			return err
 		}
@@ -173,9 +181,12 @@ func (p *Packager) round(ctx context.Context, samples []float32) error {
 }
 
 // finish brings the last segment to its full length with near-silence, so that the
-// numbers of whoever goes on later fit, and says that this is the end.
-func (p *Packager) finish(ctx context.Context) error {
-	p.marks.note(pcm.Mark{Pos: p.tape.end, Kind: pcm.MarkState, Text: pcm.OnAirEnded}, p.tape.end)
+// numbers of whoever goes on later fit, and says that this is the end, if it is.
+func (p *Packager) finish(ctx context.Context, over bool) error {
+	if over {
+		p.marks.note(pcm.Mark{Pos: p.tape.end, Kind: pcm.MarkState, Text: pcm.OnAirEnded}, p.tape.end)
+	}
+	p.leaving = true
 	end := p.tape.end.Ceil(SegmentSamples)
 	if err := p.hush(ctx, end); err != nil {
 		return err
@@ -186,7 +197,7 @@ func (p *Packager) finish(ctx context.Context) error {
 		}
 	}
 	p.closeSegments(ctx, true)
-	p.ended = true
+	p.ended = over
 	for _, w := range p.windows {
 		p.putLive(ctx, Object{Key: p.mediaKey(w), Data: p.livePlaylist(w).Append(nil)})
 	}

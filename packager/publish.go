@@ -31,7 +31,7 @@ func (p *Packager) publish(ctx context.Context) {
 	if steered, rated := p.steered(), p.rates.changed(); steered || rated {
 		p.putMultivariants(ctx)
 	}
-	if p.opt.Now != nil {
+	if p.opt.Now != nil && !p.leaving { // what comes then is ahead of its time
 		now := p.opt.Now()
 		for _, f := range p.done {
 			p.metrics.edge.Observe(pcm.Duration(now - f.chunk.newestAU).Seconds())
@@ -65,6 +65,9 @@ func (p *Packager) sendSegments(ctx context.Context) {
 
 // announce tells of the segment that comes after one that is done.
 func (p *Packager) announce() {
+	if p.leaving {
+		return
+	}
 	for _, f := range p.done {
 		if next := f.chunk.msn + 1; f.chunk.segment != nil && next > p.begun {
 			p.begun = next
@@ -183,17 +186,35 @@ func (p *Packager) awaitLocal(most time.Duration) {
 	}
 }
 
-// drain waits for the stores to have everything, and for the playlists that say
-// that it is the end.
+// How long the end waits for all stores elsewhere together: what they lack then is on this
+// machine, and the next run sends it. Where one takes over at once the wait is silence.
+const (
+	endWait      = 3 * time.Second
+	handOverWait = 500 * time.Millisecond
+)
+
+// drain waits for the stores to have everything, and for the playlists that name all of
+// it and say whether it is the end.
 func (p *Packager) drain(ctx context.Context) error {
+	wait := handOverWait
+	if p.ended {
+		wait = endWait
+	}
+	brief, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	for _, s := range p.outlets {
-		if err := p.empty(ctx, s); err != nil {
-			return err
+		most := brief
+		if s.outlet.Local() {
+			most = ctx
 		}
+		err := p.empty(most, s)
 		for i, w := range p.windows {
 			p.sendPlaylist(s, i, w)
 		}
-		if err := p.empty(ctx, s); err != nil {
+		if err == nil {
+			err = p.empty(most, s)
+		}
+		if err != nil && (s.outlet.Local() || ctx.Err() != nil) {
 			return err
 		}
 	}

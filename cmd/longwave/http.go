@@ -163,8 +163,8 @@ func (n *face) health(r chi.Router) {
 }
 
 // closeListeners lets answers under way finish, after others have been ended.
-func (n *face) closeListeners(ctx context.Context, others func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(ctx, closeTime)
+func (n *face) closeListeners(ctx context.Context, most time.Duration, others func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	if err := others(ctx); err != nil {
 		n.log.Debug("sources were cut off", "err", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -43,6 +44,7 @@ type station struct {
 	programme *ingest.Programme
 	packager  *packager.Packager
 	begun     *begun
+	left      chan time.Time // when its sound ended
 	show      *broadcast.Show
 	steerer   *steer.Steerer // nil: no pathways are configured
 }
@@ -100,7 +102,7 @@ func (n *node) openStations(ctx context.Context) error {
 		if err != nil {
 			return usageError{err}
 		}
-		s := &station{cfg: cfg}
+		s := &station{cfg: cfg, left: make(chan time.Time, 1)}
 		if s.begun, err = openBegun(n.cfg.Data, cfg.Name, log); err != nil {
 			return err
 		}
@@ -134,19 +136,20 @@ func (n *node) openStations(ctx context.Context) error {
 	return n.openStudio()
 }
 
-// run goes on air until stop is closed, then lets everybody finish; it ends at once
-// when ctx does.
+// run goes on air until it is to stop, then lets everybody finish; it ends at once when
+// ctx does.
 //
 // The end is an EOF that travels with the sound: the gate closes, lanes drain, the
 // programmes end, the packagers flush and say so in the playlists, the stores get
-// the rest, and only then the listeners close.
-func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
+// the rest, and only then the listeners close. A hand-over cuts the sound instead: whoever
+// goes on is the sooner there, and the playlists stay open.
+func (n *node) run(ctx context.Context, end *stop) error {
 	services, endServices := context.WithCancel(ctx)
 	defer endServices()
 	group, services := errgroup.WithContext(services)
 	n.start(services, group)
 	group.Go(func() error {
-		newSupervisor(n.log).tell(services, stop, func() bool { _, moves := n.onAir(); return moves })
+		newSupervisor(n.log).tell(services, end.asked, func() bool { _, moves := n.onAir(); return moves })
 		return nil
 	})
 	office, closeOffice := context.WithCancel(services)
@@ -155,22 +158,24 @@ func (n *node) run(ctx context.Context, stop <-chan struct{}) error {
 
 	media, onAir := errgroup.WithContext(services)
 	for _, s := range n.stations {
-		media.Go(func() error { return s.packager.Run(onAir, s.programme) })
+		media.Go(func() error { return s.packager.Run(onAir, leaving{s.programme, end, s.left}) })
 	}
 	media.Go(func() error {
 		select {
-		case <-stop:
+		case <-end.asked:
 		case <-onAir.Done():
 		}
+		n.ending.Store(true)
 		closeOffice() // studios say that they reconnect; their streams would hold up the end
 		n.gate.Close()
 		return nil
 	})
 	err := media.Wait()
 	if err == nil {
-		n.linger(ctx)
+		n.linger(ctx, end)
 	}
-	n.closeListeners(ctx, n.inputs.close)
+	n.storage.tellRest(n.log)
+	n.closeListeners(ctx, end.closeTime(), n.inputs.close)
 	endServices()
 	if failed := group.Wait(); failed != nil && !errors.Is(failed, context.Canceled) {
 		err = failed // the cause of the others' end
@@ -203,9 +208,57 @@ func (n *node) start(ctx context.Context, group *errgroup.Group) {
 // for the playlist once more, and a cache before us for the last parts.
 const lingerTime = 2 * packager.TargetDuration
 
-func (n *node) linger(ctx context.Context) {
+// handOverTime is how long listeners may fetch the end of a segment that is handed over,
+// and then how long answers under way may take. Each is silence on the other side of it.
+const handOverTime = 300 * time.Millisecond
+
+// linger serves on for a while after the sound has ended: stores were waited for meanwhile.
+func (n *node) linger(ctx context.Context, end *stop) {
+	wait := handOverTime
+	if end.over {
+		wait = lingerTime
+	}
+	var last time.Time
+	for _, s := range n.stations {
+		if at := <-s.left; at.After(last) {
+			last = at
+		}
+	}
 	select {
-	case <-time.After(lingerTime):
+	case <-time.After(time.Until(last.Add(wait))):
 	case <-ctx.Done():
 	}
+}
+
+// closeTime is how long answers under way may take.
+func (s *stop) closeTime() time.Duration {
+	if s.over {
+		return closeTime
+	}
+	return handOverTime
+}
+
+// A leaving programme is one that somebody else goes on with when the node is to stop, and
+// not for good.
+type leaving struct {
+	packager.Source
+	end  *stop
+	left chan<- time.Time // has room for one
+}
+
+// Next implements [packager.Source].
+func (l leaving) Next(ctx context.Context) (pcm.Frame, error) {
+	select {
+	case <-l.end.asked:
+		if !l.end.over {
+			l.left <- time.Now()
+			return pcm.Frame{}, packager.ErrHandOver
+		}
+	default:
+	}
+	f, err := l.Source.Next(ctx)
+	if errors.Is(err, io.EOF) {
+		l.left <- time.Now()
+	}
+	return f, err
 }

@@ -148,19 +148,19 @@ func openFollowed(ctx context.Context, cfg config.Config) (store.Getter, error) 
 	return from, nil
 }
 
-// run serves until stop is closed.
-func (o *outpost) run(ctx context.Context, stop <-chan struct{}) error {
+// run serves until it is to stop. What is on air goes on elsewhere, whatever the signal.
+func (o *outpost) run(ctx context.Context, stop *stop) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	group, ctx := errgroup.WithContext(ctx)
 	o.start(ctx, group)
 	group.Go(func() error { return o.feed(ctx) })
 	group.Go(func() error {
-		newSupervisor(o.log).tell(ctx, stop, func() bool { return true }) // what is on air is others' part
+		newSupervisor(o.log).tell(ctx, stop.asked, func() bool { return true }) // what is on air is others' part
 		return nil
 	})
 	select {
-	case <-stop:
+	case <-stop.asked:
 	case <-ctx.Done():
 	}
 	o.drain(ctx)
@@ -183,7 +183,7 @@ func (o *outpost) drain(ctx context.Context) {
 	case <-time.After(lingerTime):
 	case <-ctx.Done():
 	}
-	o.closeListeners(ctx, func(context.Context) error {
+	o.closeListeners(ctx, closeTime, func(context.Context) error {
 		o.live.Release()
 		return nil
 	})

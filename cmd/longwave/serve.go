@@ -16,7 +16,7 @@ import (
 	"longwave/ingest/token"
 )
 
-// drainTime is how long a node may take to end after SIGTERM.
+// drainTime is how long a node may take to end after a signal.
 const drainTime = 10 * time.Second
 
 // serveCmd runs everything in one process.
@@ -60,26 +60,41 @@ func notify() <-chan os.Signal {
 	return signals
 }
 
-// drained runs something until the first signal closes stop; a second one, or time, ends
-// ctx.
-func drained(signals <-chan os.Signal, log *slog.Logger, run func(ctx context.Context, stop <-chan struct{}) error) error {
+// A stop tells what runs that it is to end, and how.
+type stop struct {
+	asked chan struct{} // closed then
+	over  bool          // for good: listeners are told. Set before asked is closed
+}
+
+// drained runs something until the first signal: SIGINT ends it for good, SIGTERM means
+// that somebody else starts it again. A second one, or time, ends ctx; but who has asked for
+// the end may have a supervisor ask, too, that it be not started again.
+func drained(signals <-chan os.Signal, log *slog.Logger, run func(context.Context, *stop) error) error {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	stop := make(chan struct{})
+	s := &stop{asked: make(chan struct{})}
 	go func() {
 		first := <-signals
-		close(stop)
+		s.over = first == os.Interrupt
+		close(s.asked)
 		// timeout(1) and terminals signal the process and then its group: that is one wish.
 		settle(signals, 100*time.Millisecond)
-		log.Info("ending: listeners are told", "signal", first.String())
-		select {
-		case <-signals:
-			log.Warn("second signal: ending at once")
-		case <-time.After(drainTime - time.Second):
+		log.Info("ending", "signal", first.String())
+		late := time.After(drainTime - time.Second)
+		for again := s.over; ; again = false {
+			select {
+			case next := <-signals:
+				if again && next == syscall.SIGTERM {
+					continue
+				}
+				log.Warn("second signal: ending at once")
+			case <-late:
+			}
+			break
 		}
 		cancel(errors.New("not drained in time"))
 	}()
-	return run(ctx, stop)
+	return run(ctx, s)
 }
 
 // settle takes the signals that come within d.

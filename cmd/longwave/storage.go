@@ -165,6 +165,17 @@ func (st *storage) run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// tellRest says what the bucket lacks when the node ends.
+func (st *storage) tellRest(log *slog.Logger) {
+	n := 0
+	for _, s := range st.spools {
+		n += s.queue.Waiting()
+	}
+	if n > 0 {
+		log.Warn("the bucket lacks what the disk has: the next start sends it", "objects", n)
+	}
+}
+
 // publisher returns a way to put small changing objects into every store. It does not
 // block.
 func (st *storage) publisher(log *slog.Logger) func(packager.Object) {

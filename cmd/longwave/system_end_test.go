@@ -15,7 +15,7 @@ import (
 	"longwave/packager"
 )
 
-// TestEnd: SIGTERM with a source connected. Listeners are told by EXT-X-ENDLIST, in
+// TestEnd: SIGINT with a source connected. Listeners are told by EXT-X-ENDLIST, in
 // the live playlists and in the stored ones, the last segment is whole, and the
 // program ends with 0.
 func TestEnd(t *testing.T) {
@@ -74,9 +74,9 @@ func TestEndAtOnce(t *testing.T) {
 	// A source that goes on and on is played out for as long as may be.
 	tone := startTone(t, n, "talk", time.Minute)
 	n.AwaitLog("on air", "state=live")
-	n.Signal(syscall.SIGTERM)
+	n.Signal(syscall.SIGINT)
 	n.AwaitLog("ending")
-	n.Signal(syscall.SIGTERM)
+	n.Signal(syscall.SIGINT)
 	if code := n.Wait(); code != 1 {
 		t.Errorf("exit code %d after a second signal, want 1", code)
 	}

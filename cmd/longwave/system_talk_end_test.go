@@ -15,7 +15,7 @@ import (
 	"longwave/packager"
 )
 
-// TestEndOfATalk: SIGTERM while speakers are on air by WebRTC, RTMP, SRT and Icecast at
+// TestEndOfATalk: SIGINT while speakers are on air by WebRTC, RTMP, SRT and Icecast at
 // once, one listens to a return and a host follows what happens. Everybody is told or
 // let go, what was said is played out, and the program ends within 10 s with 0.
 func TestEndOfATalk(t *testing.T) {

@@ -31,7 +31,7 @@ end() {
   trap - EXIT
   trap 'kill -KILL $server $push 2>/dev/null' INT TERM
   [ -z "$push" ] || kill "$push" 2>/dev/null || :
-  if [ -n "$server" ] && kill "$server" 2>/dev/null; then
+  if [ -n "$server" ] && kill -INT "$server" 2>/dev/null; then
     say "ending"
     wait "$server" || :
   fi

@@ -144,13 +144,24 @@ func (n *Node) Wait() int {
 	}
 }
 
-// Stop lets the program end by itself and fails the test unless it does so with
-// exit code 0.
+// Stop lets the program end for good, as Ctrl+C does, and fails the test unless it does so
+// by itself with exit code 0.
 func (n *Node) Stop() {
 	n.t.Helper()
-	n.Signal(syscall.SIGTERM)
+	n.end(syscall.SIGINT)
+}
+
+// HandOver ends the program as one that is started again does, see [Node.Stop].
+func (n *Node) HandOver() {
+	n.t.Helper()
+	n.end(syscall.SIGTERM)
+}
+
+func (n *Node) end(s syscall.Signal) {
+	n.t.Helper()
+	n.Signal(s)
 	if code := n.Wait(); code != 0 {
-		n.t.Errorf("exit code %d after SIGTERM, want 0", code)
+		n.t.Errorf("exit code %d after %v, want 0", code, s)
 	}
 }
 
