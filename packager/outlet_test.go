@@ -42,7 +42,7 @@ func (o *outlet) Send(obj packager.Object) {
 	if o.wait != nil && o.wait(obj.Key) {
 		return
 	}
-	a := packager.Ack{Key: obj.Key}
+	a := packager.Ack{Key: obj.Key, Filler: obj.Filler}
 	if o.lose != nil && o.lose(obj.Key) {
 		a.Err = errors.New("lost")
 	} else {

@@ -47,16 +47,16 @@ func (p *Packager) livePlaylist(w *window) *hls.Media {
 	return m
 }
 
-// plainPlaylist describes the segments of w that a store has, for players and CDNs
-// that read the store: files that are there, and nothing to wait for.
-func (p *Packager) plainPlaylist(w *window, s *shelf) *hls.Media {
+// plainPlaylist describes segments of w that a store has, for players and CDNs that
+// read the store: files that are there, and nothing to wait for.
+func (p *Packager) plainPlaylist(w *window, first, last int64) *hls.Media {
 	segs := make([]hls.Segment, 0, windowSegments)
-	for msn := s.first; msn <= s.last; msn++ {
+	for msn := first; msn <= last; msn++ {
 		seg := w.segment(msn, w.rend.hash)
 		seg.Map = w.mapAt(msn)
 		segs = append(segs, seg)
 	}
-	return p.playlist(s.first, segs)
+	return p.playlist(first, segs)
 }
 
 // playlist describes whole segments.

@@ -209,7 +209,9 @@ func (p *Packager) drain(ctx context.Context) error {
 		}
 		err := p.empty(most, s)
 		for i, w := range p.windows {
-			p.sendPlaylist(s, i, w)
+			if s.joins(i) {
+				p.sendPlaylist(s, i, w)
+			}
 		}
 		if err == nil {
 			err = p.empty(most, s)

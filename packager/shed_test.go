@@ -56,7 +56,7 @@ func TestShed(t *testing.T) {
 		}
 		return 0
 	}}
-	runInto(t, newSinkLog(t), "low", &tapeSource{pos: start, samples: tone(30)}, stores{outlet: o})
+	runInto(t, newSinkLog(t), "low", &tapeSource{pos: start, samples: tone(52)}, stores{outlet: o})
 	if o.most != 3 {
 		t.Errorf("%d renditions may be shed, want 3 of 5", o.most)
 	}
@@ -89,7 +89,7 @@ func TestShed(t *testing.T) {
 			t.Errorf("segment %d of the playlist was shed", m.MediaSequence+int64(i))
 		}
 	}
-	if n := len(o.spooled); n == 0 || m.OpenMSN() != packager.MSN(start)+30 {
+	if n := len(o.spooled); n == 0 || m.OpenMSN() != packager.MSN(start)+52 {
 		t.Errorf("the playlist of aac-96 ends at %d", m.OpenMSN())
 	}
 }

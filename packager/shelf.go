@@ -85,7 +85,3 @@ func (s *shelf) afterHole() int64 {
 	}
 	return from
 }
-
-// dirty reports that the playlist should be written again. It may name nothing
-// for a while after a hole, unless the stream ends there.
-func (s *shelf) dirty() bool { return s.last > s.listed && s.last-s.first+1 >= leastListed }

@@ -17,11 +17,13 @@ type shop struct {
 	has     []bool // renditions whose playlist it has
 	spared  []bool // renditions that it is too slow for
 	opened  bool   // it was sent the multivariants
+	floor   int64  // the first MSN that its playlists name
 }
 
 func newShop(o Outlet, windows []*window) *shop {
 	s := &shop{outlet: o, byName: map[string]int{}, has: make([]bool, len(windows)), spared: make([]bool, len(windows))}
 	for i, w := range windows {
+		s.floor = w.first
 		s.shelves = append(s.shelves, newShelf(w.first))
 		s.byName[w.rend.rung.Name] = i
 	}
@@ -68,7 +70,8 @@ func (p *Packager) acknowledge(s *shop, a Ack) {
 		s.shelves[i].giveUp(a.Key.MSN)
 	case a.Key.Kind == Segment:
 		s.shelves[i].keep(a.Key.MSN)
-		if s.shelves[i].dirty() {
+		p.raise(s)
+		if s.ready(i) {
 			p.sendPlaylist(s, i, p.windows[i])
 		}
 	case a.Key.Kind == Media && a.Err == nil && !s.has[i] && !s.spared[i]:
@@ -89,13 +92,52 @@ func (p *Packager) open(s *shop) {
 	p.sendMultivariants(s)
 }
 
+// joins reports whether a rendition stands in the store's multivariants, or is to when
+// they are sent for the first time.
+func (s *shop) joins(i int) bool { return !s.spared[i] && (s.has[i] || !s.opened) }
+
+// raise has the playlists of a store begin together (rfc8216bis section 6.2.4): where the
+// one that begins last does. Those that begin much earlier are written anew at once, not
+// with their next segment.
+func (p *Packager) raise(s *shop) {
+	was := s.floor
+	for i, shelf := range s.shelves {
+		if s.joins(i) && shelf.last-shelf.first+1 >= leastListed {
+			s.floor = max(s.floor, shelf.first)
+		}
+	}
+	if s.floor <= was+1 { // the window moves on
+		return
+	}
+	for i := range s.shelves {
+		if s.has[i] && s.enough(i) {
+			p.sendPlaylist(s, i, p.windows[i])
+		}
+	}
+}
+
+// enough reports whether the i-th rendition has what a playlist needs: after a hole it may
+// name nothing for a while, unless the stream ends there.
+func (s *shop) enough(i int) bool {
+	shelf := s.shelves[i]
+	return shelf.last-max(shelf.first, s.floor)+1 >= leastListed
+}
+
+// ready reports that the i-th rendition's playlist should be written again. One that was
+// shed comes back when it begins where the others do: else they would have to forget what
+// is before it.
+func (s *shop) ready(i int) bool {
+	shelf := s.shelves[i]
+	return shelf.last > shelf.listed && s.enough(i) && (s.joins(i) || shelf.first <= s.floor+1)
+}
+
 func (p *Packager) sendPlaylist(s *shop, i int, w *window) {
 	shelf := s.shelves[i]
 	shelf.listed = shelf.last
-	if shelf.last < shelf.first || s.spared[i] {
+	if shelf.last < max(shelf.first, s.floor) || s.spared[i] {
 		return
 	}
-	s.send(Object{Key: p.mediaKey(w), Data: p.plainPlaylist(w, shelf).Append(nil), Basic: p.basic(i)})
+	s.send(Object{Key: p.mediaKey(w), Data: p.plainPlaylist(w, max(shelf.first, s.floor), shelf.last).Append(nil), Basic: p.basic(i)})
 }
 
 // sheddable returns the renditions that a slow store may be spared, the dearest first:
