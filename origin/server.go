@@ -53,7 +53,7 @@ func NewServer(opt Options) *Server {
 }
 
 // Routes mounts the audience's routes of a station: its playlists and media. The
-// page is mounted by who has it.
+// page is mounted by who has it, see [Server.Page].
 func (s *Server) Routes(r chi.Router, station string) {
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		r.MethodFunc(method, "/"+station+"/{file}", s.serveList)
@@ -61,6 +61,15 @@ func (s *Server) Routes(r chi.Router, station string) {
 	}
 	r.MethodFunc(http.MethodOptions, "/"+station+"/{file}", preflight)
 	r.MethodFunc(http.MethodOptions, "/"+station+"/{rendition}/{file}", preflight)
+}
+
+// Page returns h, which answers with pages and what belongs to them, counted.
+func (s *Server) Page(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		h.ServeHTTP(rec, r)
+		s.metrics.count(kindPage, rec.status, rec.bytes)
+	})
 }
 
 // First returns a handler that answers GET and HEAD for what is below a rendition, and

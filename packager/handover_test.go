@@ -38,7 +38,7 @@ func handOver(t *testing.T, sink *sinkLog, pos pcm.Pos, samples []float32, store
 	}
 	pk, err := packager.New(packager.Options{
 		Station: "talk", Profile: profile, Start: pos.Floor(packager.SegmentSamples), First: pos, Live: sink, Past: stores.past,
-		Begun: func(msn int64) { begun = append(begun, msn) },
+		Begun:   func(msn int64) { begun = append(begun, msn) },
 		Outlets: []packager.Outlet{stores.outlet}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

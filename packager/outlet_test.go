@@ -1,9 +1,12 @@
 package packager_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"longwave/packager"
 	"longwave/packager/hls"
@@ -151,4 +154,54 @@ func TestSlowDisk(t *testing.T) {
 	if segment > at("opus-48", packager.Part, msn+1, 0) {
 		t.Error("the segment was named after the next part of its rendition")
 	}
+}
+
+// A limpingOutlet is a local store that has some segments only when the next thing comes.
+type limpingOutlet struct {
+	outlet
+	limps func(packager.Key) bool
+	owes  []packager.Ack
+}
+
+func (o *limpingOutlet) Send(obj packager.Object) {
+	for _, a := range o.owes {
+		o.channel() <- a
+	}
+	o.owes = nil
+	if obj.Key.Kind == packager.Segment && o.limps(obj.Key) {
+		o.owes = append(o.owes, packager.Ack{Key: obj.Key})
+		return
+	}
+	o.outlet.Send(obj)
+}
+
+// TestSlowDiskIsToldOnce: a disk that is slow now and then is one line in the log, and one
+// when it is not any more.
+func TestSlowDiskIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := packager.MSN(start)
+		o := &limpingOutlet{outlet: outlet{local: true}, limps: func(k packager.Key) bool {
+			return k.MSN >= first && k.MSN < first+30 && k.MSN%3 == 0
+		}}
+		profile, err := packager.ParseProfile("low")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		pk, err := packager.New(packager.Options{
+			Station: "talk", Profile: profile, Ladder: packager.DefaultLadder()[3:4], Start: start, Live: newSinkLog(t),
+			Outlets: []packager.Outlet{o}, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := pk.Run(t.Context(), killed{&tapeSource{pos: start, samples: tone(95)}}); !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"the local store is slow", "the local store has kept up for a minute"} {
+			if n := strings.Count(log.String(), line); n != 1 {
+				t.Errorf("%q stands %d times in the log, want once:\n%s", line, n, log.String())
+			}
+		}
+	})
 }

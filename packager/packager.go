@@ -59,7 +59,7 @@ type Packager struct {
 	rates   rates
 	done    []finished        // parts of this round
 	closing []finished        // whose segments wait for a local store to have them
-	slow    bool              // it did not have the last ones in time
+	slow    slowness          // of the local stores
 	leaving bool              // the segment under way is the last
 	ended   bool              // and nobody goes on after it
 	begun   int64             // the newest segment that was announced

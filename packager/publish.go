@@ -2,6 +2,7 @@ package packager
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -84,6 +85,33 @@ func (p *Packager) overdue() bool {
 	})
 }
 
+// A slowness is whether the local stores had the last segments in time. The log is told
+// when they begin to be late, and when they were in time for a minute, not each time.
+type slowness struct {
+	last bool
+	told bool
+	good int // in time, one after the other
+}
+
+// slowCalm is how many closings there are in a minute, of Opus and AAC apart.
+const slowCalm = 2 * int(time.Minute/TargetDuration)
+
+func (s *slowness) note(ctx context.Context, slow bool, log *slog.Logger) {
+	s.last = slow
+	switch {
+	case slow && !s.told:
+		log.WarnContext(ctx, "the local store is slow: segments are named before they are kept")
+		s.told, s.good = true, 0
+	case slow:
+		s.good = 0
+	case s.told:
+		if s.good++; s.good >= slowCalm {
+			log.InfoContext(ctx, "the local store has kept up for a minute")
+			s.told = false
+		}
+	}
+}
+
 // closeSegments lists the segments that wait for the local stores to have them: when
 // they have, or by force, because the next part is here.
 func (p *Packager) closeSegments(ctx context.Context, force bool) {
@@ -93,11 +121,8 @@ func (p *Packager) closeSegments(ctx context.Context, force bool) {
 	}
 	if slow {
 		p.metrics.slow.Inc()
-		if !p.slow {
-			p.opt.Log.WarnContext(ctx, "the local store is slow: segments are named before they are kept")
-		}
 	}
-	p.slow = slow
+	p.slow.note(ctx, slow, p.opt.Log)
 	for _, f := range p.closing {
 		name := f.window.rend.rung.Name
 		p.putLive(ctx, Object{Key: p.key(f.window, Key{Kind: Segment, MSN: f.chunk.msn}), Data: f.chunk.segment})
@@ -169,7 +194,7 @@ func (p *Packager) keptLocally() bool {
 // awaitLocal waits until the local stores have the segments that they were sent, but
 // not after most, nor for a store that was too slow the last time.
 func (p *Packager) awaitLocal(most time.Duration) {
-	if p.slow || p.keptLocally() {
+	if p.slow.last || p.keptLocally() {
 		return
 	}
 	timeout := time.NewTimer(most)

@@ -56,7 +56,7 @@ func TestStoreBeginsTogether(t *testing.T) {
 		wait, lose func(packager.Key) bool
 		begin      int64 // of the last playlist
 	}{
-		"all is there": {nil, nil, first - 17},
+		"all is there": {nil, nil, first - 24},
 		"the past of one comes late": {
 			func(k packager.Key) bool {
 				return k.Rendition == "aac-48" && k.Kind == packager.Segment && k.MSN < first
@@ -66,13 +66,13 @@ func TestStoreBeginsTogether(t *testing.T) {
 			func(k packager.Key) bool { return k.Rendition == "opus-96" && k.MSN == first-10 }, nil, first - 9,
 		},
 		"one loses a segment": {
-			nil, func(k packager.Key) bool { return k.Rendition == "aac-96" && k.MSN == first+8 }, first + 9,
+			nil, func(k packager.Key) bool { return k.Rendition == "aac-96" && k.MSN == first+2 }, first + 3,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &watchedOutlet{t: t, outlet: outlet{wait: c.wait, lose: c.lose}}
-			runInto(t, newSinkLog(t), "low", killed{&tapeSource{pos: start, samples: tone(16)}}, stores{outlet: o})
-			if o.judged < 10 {
+			runInto(t, newSinkLog(t), "low", killed{&tapeSource{pos: start, samples: tone(9)}}, stores{outlet: o})
+			if o.judged < 4 {
 				t.Errorf("all playlists were looked at together %d times", o.judged)
 			}
 			if len(o.begins) == 0 || o.begins[len(o.begins)-1] != c.begin {

@@ -111,7 +111,7 @@ func (n *face) serveAudience(r chi.Router, o origin.Options) (http.Handler, erro
 		if err != nil {
 			return nil, err
 		}
-		page = http.StripPrefix("/"+s.Name, page)
+		page = server.Page(http.StripPrefix("/"+s.Name, page))
 		r.Handle("/"+s.Name+"/", page)
 		r.Handle("/"+s.Name+"/"+web.Folder+"*", page)
 		server.Routes(r, s.Name)
