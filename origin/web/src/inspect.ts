@@ -27,19 +27,14 @@ export function edgeOf(text: string): Edge {
 /** One number that grows with the edge. */
 export const position = ({ msn, parts }: Edge): number => 1000 * msn + parts;
 
-/**
- * What is wrong with the answer to a request with delivery directives (rfc8216bis section
- * 6.2.5.2): nothing, it is older than what was asked for, or the server does not know them.
- */
-export function judge(url: string, edge: Edge): 'good' | 'old' | 'plain' {
+/** Whether the answer to a request with delivery directives (rfc8216bis section 6.2.5.2) is older than what was asked for. */
+export function isOld(url: string, edge: Edge): boolean {
   const query = new URL(url).searchParams;
   const msn = query.get('_HLS_msn');
-  if (msn === null || edge.ended) return 'good';
-  if (!edge.blocks) return 'plain';
+  if (msn === null || edge.ended || !edge.blocks) return false;
   const part = query.get('_HLS_part');
   const want = Number(msn);
-  if (edge.msn > want) return 'good';
-  return edge.msn === want && part !== null && edge.parts > Number(part) ? 'good' : 'old';
+  return edge.msn < want || (edge.msn === want && (part === null || edge.parts <= Number(part)));
 }
 
 /** CRC-32 (RFC 1952 section 8): what the parts of a station are marked with is that of its name. */

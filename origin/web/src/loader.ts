@@ -9,7 +9,7 @@ import Hls, {
   type LoaderResponse,
   type LoaderStats,
 } from 'hls.js';
-import { edgeOf, isOurs, isPlaylist, judge, position } from './inspect';
+import { edgeOf, isOld, isOurs, isPlaylist, position } from './inspect';
 import { split, type Entry, type Route, type Ways } from './ways';
 
 export interface Station {
@@ -198,11 +198,10 @@ class WayLoader implements Loader<LoaderContext> {
       return '';
     }
     const edge = edgeOf(data);
-    const verdict = judge(run.route.url, edge);
+    if (!edge.ended && !edge.blocks && ways.wantsQuick(run.route.way)) return 'plain';
+    const late = isOld(run.route.url, edge);
     const stands = !edge.ended && ways.stands(run.route.way, run.route.url, position(edge), now());
-    if (verdict === 'plain') return verdict;
-    if (verdict === 'old') return this.many ? verdict : '';
-    return stands && this.many ? 'old' : '';
+    return this.many && (late || stands) ? 'old' : '';
   }
 
   private clear(except?: Loader<LoaderContext>): void {

@@ -62,6 +62,7 @@ export class Player {
   // What is heard.
   private soundAt = 0;
   private jumpedAt = -Infinity;
+  private steppedBackAt = -Infinity;
   private place = { time: 0, at: 0 };
 
   private readonly now: () => number;
@@ -307,8 +308,8 @@ export class Player {
     }
     // The sound in hand is out and a store has the next only seconds later: a little is heard
     // again, instead of silence, and then it goes on.
-    if (status.backup && status.buffer < LOW_BUFFER && status.latency < status.target - 1 && now - this.jumpedAt > 5000) {
-      this.jumpedAt = now;
+    if (status.backup && status.buffer < LOW_BUFFER && status.latency < status.target - 1 && now - this.steppedBackAt > 5000) {
+      this.steppedBackAt = now;
       this.session?.jump();
       return;
     }

@@ -248,6 +248,11 @@ export class Ways {
     if (isPart(url) && this.graceOver(now) && this.plain().length > 0) this.fall(now);
   }
 
+  /** Whether a plain playlist of this pathway is not what is wanted of it: its CDN may have gone to a store. */
+  wantsQuick(id: string | null): boolean {
+    return this.quickSeen && (!this.fallen || this.rising) && this.quick().some((w) => w.id === id);
+  }
+
   /** A pathway gave a live playlist, quick or not, that was asked for at an instant. */
   listed(id: string | null, quick: boolean, now: number, askedAt = now): void {
     const way = this.ways.find((w) => w.id === id);

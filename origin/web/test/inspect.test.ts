@@ -1,7 +1,7 @@
 // Whether an answer is what was asked for.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { crc32, edgeOf, isOurs, isPlaylist, judge, position } from '../src/inspect';
+import { crc32, edgeOf, isOld, isOurs, isPlaylist, position } from '../src/inspect';
 
 const live = `#EXTM3U
 #EXT-X-TARGETDURATION:2
@@ -28,15 +28,14 @@ test('the edge of a playlist', () => {
 
 test('an answer to a blocking request', () => {
   const edge = edgeOf(live);
-  const at = (query: string): string => judge(`https://a.example/live.m3u8${query}`, edge);
-  assert.equal(at(''), 'good');
-  assert.equal(at('?_HLS_msn=101'), 'good');
-  assert.equal(at('?_HLS_msn=102&_HLS_part=1'), 'good');
-  assert.equal(at('?_HLS_msn=102&_HLS_part=2'), 'old');
-  assert.equal(at('?_HLS_msn=102'), 'old');
-  assert.equal(at('?_HLS_msn=103&_HLS_part=0'), 'old');
-  assert.equal(judge('https://a.example/live.m3u8?_HLS_msn=103', { ...edge, ended: true }), 'good');
-  assert.equal(judge('https://a.example/live.m3u8?_HLS_msn=101', { ...edge, blocks: false }), 'plain');
+  const old = (query: string): boolean => isOld(`https://a.example/live.m3u8${query}`, edge);
+  assert.equal(old(''), false);
+  assert.equal(old('?_HLS_msn=101'), false);
+  assert.equal(old('?_HLS_msn=102&_HLS_part=1'), false);
+  assert.equal(old('?_HLS_msn=102&_HLS_part=2'), true);
+  assert.equal(old('?_HLS_msn=102'), true);
+  assert.equal(old('?_HLS_msn=103&_HLS_part=0'), true);
+  assert.equal(isOld('https://a.example/live.m3u8?_HLS_msn=103', { ...edge, ended: true }), false);
 });
 
 test('a page is not a playlist', () => {

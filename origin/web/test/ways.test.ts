@@ -241,6 +241,14 @@ test('one address that turns plain and back needs no other', () => {
   assert.ok(!ways.fallen);
 });
 
+test('a plain playlist is not what a quick pathway is there for, as long as there are others', () => {
+  const ways = three();
+  assert.ok(ways.wantsQuick('a'));
+  assert.ok(!ways.wantsQuick(store));
+  ways.listed('a', false, 5000);
+  assert.ok(!ways.wantsQuick('a'), 'it was taken all the same: there was nothing else');
+});
+
 test('a store stands longer before it is dead', () => {
   const ways = three();
   ways.stands(store, `${store}aac-96/live.m3u8`, 7, 0);

@@ -10,9 +10,11 @@ const phase = (page, name) => page.waitForSelector(`#player[data-phase="${name}"
 const fail = (page, what, deed) => page.route(what, deed);
 const absent = (route) => route.fulfill({ status: 404, body: '' });
 
+const marks = /^#EXT-X-DATERANGE:.*\n/gm;
+const live = /live\.m3u8(\?|$)/;
+
 /** Lets media playlists through with these lines in the place of their marks. */
 async function tell(page, ...lines) {
-  const marks = /^#EXT-X-DATERANGE:.*\n/gm;
   await page.route(live, async (route) => {
     try {
       const answer = await route.fetch();
@@ -23,20 +25,19 @@ async function tell(page, ...lines) {
   });
 }
 
-const live = /live\.m3u8(\?|$)/;
-
 /** Answers as a store does: plain playlists, whatever is asked for. */
 async function plain(route) {
   const quick = /^#EXT-X-(PART|PART-INF|PRELOAD-HINT|RENDITION-REPORT|SERVER-CONTROL|SKIP)\b.*\n/gm;
   try {
     const answer = await route.fetch({ url: route.request().url().split('?')[0] });
-    await route.fulfill({ response: answer, body: (await answer.text()).replace(quick, '') });
+    await route.fulfill({ response: answer, body: [(await answer.text()).replace(quick, '').replace(marks, ''), onAir('live'), ''].join('\n') });
   } catch {
     await route.abort().catch(() => {}); // the page was closed meanwhile
   }
 }
 
 async function fallen(page) {
+  await tell(page, onAir('live'));
   await playing(page);
   await page.route(live, plain);
   await phase(page, 'fallback');
@@ -85,7 +86,7 @@ export const states = {
   returned: {
     after: async (page) => {
       await fallen(page);
-      await page.unroute(live);
+      await page.unroute(live, plain);
       await page.waitForSelector('#player[data-sentence="returned"]', { timeout: 20_000 });
     },
     settle: 1500,
