@@ -100,6 +100,8 @@ func TestEndpointAnswers(t *testing.T) {
 		{"no DTLS", "POST", "/whip/talk", good, sdpType, strings.ReplaceAll(speak, "a=fingerprint", "a=thumbprint"), 400},
 		{"no mid", "POST", "/whip/talk", good, sdpType, strings.ReplaceAll(speak, "a=mid:", "a=middle:"), 400},
 		{"33 candidates", "POST", "/whip/talk", good, sdpType, speak + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 33), 400},
+		{"65 formats", "POST", "/whip/talk", good, sdpType, strings.Replace(speak, " 111", strings.Repeat(" 111", 65), 1), 400},
+		{"600 attributes", "POST", "/whip/talk", good, sdpType, speak + strings.Repeat("a=rtcp-fb:* x\r\n", 600), 400},
 		{"no Opus", "POST", "/whip/talk", good, sdpType, strings.ReplaceAll(speak, "opus/48000/2", "speex/16000"), 406},
 		{"a data channel", "POST", "/whip/talk", good, sdpType, strings.ReplaceAll(speak, "m=audio", "m=application"), 406},
 		{"no media", "POST", "/whip/talk", good, sdpType, speak[:strings.Index(speak, "m=audio")], 406},

@@ -13,6 +13,10 @@ import (
 const (
 	// mostSections bounds the media sections of an offer.
 	mostSections = 4
+	// mostFormats and mostAttributes bound a section. To answer one takes as much time as
+	// formats times attributes, or more: with 64 kB of both a minute and longer. Browsers
+	// have 60 numbers for formats and some 300 attributes.
+	mostFormats, mostAttributes = 64, 512
 	// mostCandidates bounds what a client may say of its addresses.
 	mostCandidates = 32
 )
@@ -42,6 +46,9 @@ func parseOffer(body []byte, k kind) (offer, error) {
 		return o, fmt.Errorf("%w: %d media sections", errUnacceptable, n)
 	}
 	for _, m := range o.MediaDescriptions {
+		if f, a := len(m.MediaName.Formats), len(m.Attributes); f > mostFormats || a > mostAttributes {
+			return o, fmt.Errorf("%w: a media section with %d formats and %d attributes", errSDP, f, a)
+		}
 		if _, ok := m.Attribute(sdp.AttrKeyMID); !ok {
 			return o, fmt.Errorf("%w: a media section without a=mid", errSDP)
 		}
