@@ -3,6 +3,7 @@ package prometheus_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -22,17 +23,13 @@ import (
 func TestNames(t *testing.T) {
 	published := scrape(t)
 	for _, file := range []string{"alerts.yaml", "../grafana/longwave.json"} {
-		text, err := os.ReadFile(filepath.FromSlash(file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		names := figures(string(text))
+		names := figures(read(t, filepath.FromSlash(file)))
 		if len(names) == 0 {
 			t.Errorf("%s names no figure: the test is broken", file)
 		}
 		for name := range names {
 			if !published[name] {
-				t.Errorf("%s names %s, which is not among the %d figures of a node on air", file, name, len(published))
+				t.Errorf("%s names %s, which is not among the %d figures of a node and its origins", file, name, len(published))
 			}
 		}
 	}
@@ -56,46 +53,130 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// scrape returns the names of all that a real node publishes while a source is on air.
-func scrape(t *testing.T) map[string]bool {
-	t.Helper()
-	dir := t.TempDir()
-	program := filepath.Join(dir, "longwave")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "longwave/cmd/longwave").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+// TestCases has Prometheus itself say what the alerts do, and that none is left out.
+func TestCases(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "promtool", "test", "rules", "alerts_cases.yaml").CombinedOutput()
+	if err != nil {
+		t.Errorf("promtool: %v\n%s", err, out)
 	}
-	audience, operator := freeAddress(t), freeAddress(t)
-	data := filepath.Join(dir, "data")
-	serve := exec.CommandContext(t.Context(), program, "serve", "--listen", audience, "--metrics", operator, "--data", data)
-	serve.Stderr = t.Output()
-	serve.Cancel = func() error { return serve.Process.Signal(syscall.SIGTERM) }
-	serve.WaitDelay = 15 * time.Second
-	if err := serve.Start(); err != nil {
+	rules, cases := read(t, "alerts.yaml"), read(t, "alerts_cases.yaml")
+	alerts := regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(rules, -1)
+	if len(alerts) == 0 {
+		t.Error("there are no alerts: the test is broken")
+	}
+	for _, a := range alerts {
+		if !regexp.MustCompile(`\b` + a[1] + `\b`).MatchString(cases) {
+			t.Errorf("no case in which %s rings", a[1])
+		}
+	}
+	// That this can fail: an alert that rings at once.
+	broken := filepath.Join(t.TempDir(), "alerts.yaml")
+	if err := os.WriteFile(broken, []byte(strings.Replace(rules, "longwave_relay_failing == 1", "longwave_relay_failing == 0", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = serve.Wait() }) // t's context has ended by then
-	await(t, "http://"+operator+"/readyz", "ok")
-	key, err := exec.CommandContext(t.Context(), program, "token", "--data", data, "--station", "talk", "--role", "speaker").Output()
+	other := strings.Replace(cases, "rule_files: [alerts.yaml]", "rule_files: ["+broken+"]", 1)
+	if err := os.WriteFile(broken+".cases", []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if exec.CommandContext(t.Context(), "promtool", "test", "rules", broken+".cases").Run() == nil {
+		t.Error("an alert that rings when all is well passes")
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	push := exec.CommandContext(t.Context(), "ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "sine",
-		"-c:a", "libopus", "-page_duration", "20000", "-content_type", "audio/ogg", "-f", "ogg",
-		"icecast://source:"+strings.TrimSpace(string(key))+"@"+audience+"/ice/talk")
-	push.Stderr = t.Output()
-	if err := push.Start(); err != nil {
-		t.Fatal(err)
+	return string(text)
+}
+
+// A stage is a node on air that pushes to an origin, whose store another origin follows.
+type stage struct {
+	t       *testing.T
+	program string
+	dir     string
+}
+
+// scrape returns the names of all that the three publish while a source is on air.
+func scrape(t *testing.T) map[string]bool {
+	t.Helper()
+	s := stage{t: t, dir: t.TempDir()}
+	s.program = filepath.Join(s.dir, "longwave")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "longwave/cmd/longwave").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
 	}
-	t.Cleanup(func() { _ = push.Wait() })
-	text := await(t, "http://"+operator+"/metrics", `longwave_mix_live{station="talk"} 1`)
+	secrets := map[string]string{"key": "signs the tokens of all", "shield": "shown by the CDNs"}
+	for name, text := range secrets {
+		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	common := fmt.Sprintf("secret_file: %s/key\n", s.dir)
+	pushed, pushedOps := s.start("origin", "origin", common)
+	audience, operator := s.start("serve", "node", fmt.Sprintf("%spush: [{url: \"http://%s\"}]\npathways: [{id: a, url: \"http://%s\"}]\n", common, pushed, pushed))
+	await(t, "http://"+operator+"/readyz", "ok")
+	_, followOps := s.start("origin", "node", fmt.Sprintf("%sshield: {secret_file: %s/shield}\norigin: {follow: true}\n", common, s.dir))
+	s.push(audience)
+	await(t, "http://"+operator+"/metrics", `longwave_mix_live{station="talk"} 1`)
 	names := map[string]bool{}
-	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
-		if name, ok := strings.CutPrefix(lines.Text(), "# TYPE "); ok {
-			name, _, _ = strings.Cut(name, " ")
-			names[name] = true
+	for ops, line := range map[string]string{
+		operator:  `longwave_pathway_behind_seconds{`, // after the first look that finds it well
+		pushedOps: `longwave_receive_requests_total{result="taken"} `,
+		followOps: `longwave_follow_playlists_total `,
+	} {
+		text := await(t, "http://"+ops+"/metrics", line)
+		for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
+			if name, ok := strings.CutPrefix(lines.Text(), "# TYPE "); ok {
+				name, _, _ = strings.Cut(name, " ")
+				names[name] = true
+			}
 		}
 	}
 	return names
+}
+
+// start runs the program, which ends with the test, on the data folder of that name.
+func (s stage) start(command, data, config string) (audience, operator string) {
+	s.t.Helper()
+	audience, operator = freeAddress(s.t), freeAddress(s.t)
+	file := filepath.Join(s.dir, operator+".yaml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(s.t.Context(), s.program, command, "--listen", audience, "--metrics", operator, "--config", file, "--data", filepath.Join(s.dir, data))
+	cmd.Stderr = s.t.Output()
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 15 * time.Second
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = cmd.Wait() }) // t's context has ended by then
+	return audience, operator
+}
+
+// push sends a tone until the test ends.
+func (s stage) push(audience string) {
+	s.t.Helper()
+	token := exec.CommandContext(s.t.Context(), s.program, "token", "--station", "talk", "--role", "speaker")
+	config := filepath.Join(s.dir, "token.yaml")
+	if err := os.WriteFile(config, []byte("secret_file: "+s.dir+"/key\n"), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	token.Args = append(token.Args, "--config", config)
+	key, err := token.Output()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	push := exec.CommandContext(s.t.Context(), "ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "sine",
+		"-c:a", "libopus", "-page_duration", "20000", "-content_type", "audio/ogg", "-f", "ogg",
+		"icecast://source:"+strings.TrimSpace(string(key))+"@"+audience+"/ice/talk")
+	push.Stderr = s.t.Output()
+	if err := push.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = push.Wait() })
 }
 
 // await asks until the answer holds want, and returns it.

@@ -35,6 +35,7 @@ test_packages=(
   iproute2 nftables    # networks of namespaces: NAT, firewalls, lost packets
   coturn               # a TURN server in such a network
   varnish trafficserver nginx # caches before a node, as a CDN's
+  prometheus           # promtool judges the alerts
   systemd              # systemd-analyze reads the units
   shellcheck           # reads the scripts
 )
@@ -88,7 +89,7 @@ services() {
   [ -d /run/systemd/system ] || return 0
   for p in "$@"; do
     case $p in
-      coturn | trafficserver | nginx) echo "$p.service" ;;
+      coturn | trafficserver | nginx | prometheus) echo "$p.service" ;;
       varnish) echo varnish.service varnishncsa.service | tr ' ' '\n' ;;
     esac
   done
