@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
@@ -37,7 +38,12 @@ type addresses struct {
 type socket struct {
 	ice.UDPMux
 	packets *datagrams
+	seen    time.Time // when this host last had the address
 }
+
+// goneAfter is how long a socket is kept whose address this host has no more: it may come
+// back, and with it the sessions there. IPv6 makes a new address a day.
+const goneAfter = 10 * time.Minute
 
 // open takes the port at all addresses that there are.
 func (a *addresses) open() error {
@@ -82,6 +88,13 @@ func (a *addresses) look() error {
 			}
 		}
 		a.now = append(a.now, addr)
+		a.sockets[addr].seen = time.Now()
+	}
+	for addr, s := range a.sockets {
+		if time.Since(s.seen) > goneAfter {
+			delete(a.sockets, addr)
+			_ = s.Close()
+		}
 	}
 	return err
 }
@@ -153,7 +166,7 @@ func (a *addresses) listen(addr netip.Addr) error {
 	_ = c.SetReadBuffer(1 << 20)
 	_ = c.SetWriteBuffer(1 << 20)
 	packets := newDatagrams(c, a.m.datagrams, func() { a.lost(addr) })
-	a.sockets[addr] = &socket{ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: packets, Logger: a.log}), packets}
+	a.sockets[addr] = &socket{UDPMux: ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: packets, Logger: a.log}), packets: packets}
 	return nil
 }
 

@@ -3,8 +3,10 @@ package whip
 import (
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/sdp/v3"
@@ -117,4 +119,37 @@ func TestPortTaken(t *testing.T) {
 	if _, err := m.udp.GetConn("ufrag", again[0]); err != nil {
 		t.Errorf("a socket that failed is not opened again: %v", err)
 	}
+}
+
+// TestAddressGone: the socket of an address that this host has no more is kept for a while
+// and then closed, and one that it has is not.
+func TestAddressGone(t *testing.T) {
+	m, err := listen(Options{Address: "127.0.0.1:0"}, newMetrics(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	gone := netip.MustParseAddr("127.0.0.9")
+	if err := m.udp.listen(gone); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		away time.Duration
+		want int
+	}{{goneAfter - time.Minute, 2}, {goneAfter + time.Minute, 1}} {
+		for _, s := range m.udp.sockets {
+			s.seen = time.Now().Add(-tt.away)
+		}
+		if n := len(m.udp.GetListenAddresses()); n != 1 {
+			t.Errorf("%d addresses are offered", n)
+		}
+		if n := len(m.udp.sockets); n != tt.want {
+			t.Errorf("after %v: %d sockets, want %d", tt.away, n, tt.want)
+		}
+	}
+	again, err := net.ListenPacket("udp4", net.JoinHostPort(gone.String(), strconv.Itoa(m.addr.Port)))
+	if err != nil {
+		t.Fatalf("the port is still taken there: %v", err)
+	}
+	_ = again.Close()
 }

@@ -2,6 +2,7 @@ package whip
 
 import (
 	"bytes"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -349,7 +350,7 @@ func FuzzParseOffer(f *testing.F) {
 }
 
 func TestSenders(t *testing.T) {
-	s := senders{counts: map[netip.AddrPort]int{}}
+	s := newSenders()
 	quiet, loud := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.1:2")
 	at, passed := now, 0
 	for i := range 6 * 1000 { // six seconds
@@ -377,5 +378,72 @@ func TestSenders(t *testing.T) {
 	}
 	if len(s.counts) > mostSenders+1 {
 		t.Errorf("%d addresses are counted", len(s.counts))
+	}
+}
+
+// TestMadeUpSenders: a flood from addresses that are made up does not shut out who was
+// there before it.
+func TestMadeUpSenders(t *testing.T) {
+	s := newSenders()
+	speaker, at, refused := netip.MustParseAddrPort("192.0.2.1:1"), now, 0
+	s.admit(speaker, at)
+	for i := range 3 * 50 { // three seconds, of which the first datagrams are the flood's
+		at = at.Add(20 * time.Millisecond)
+		for k := range mostSenders + 1 {
+			s.admit(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i), byte(k >> 8), byte(k)}), 1), at)
+		}
+		if !s.admit(speaker, at) {
+			refused++
+		}
+	}
+	if refused > 0 {
+		t.Errorf("%d of the speaker's datagrams are refused", refused)
+	}
+	if n := len(s.counts) + len(s.before); n > 2*(mostSenders+2) {
+		t.Errorf("%d addresses are remembered", n)
+	}
+}
+
+// TestConnections: who opens connections and says nothing keeps others of their own network
+// out and nobody else.
+func TestConnections(t *testing.T) {
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newConnections(l)
+	defer func() { _ = c.Close() }()
+	from := func(last byte) net.Conn {
+		t.Helper()
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, last)}}
+		conn, err := d.DialContext(t.Context(), "tcp4", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	var in []net.Conn
+	for range nearConnections {
+		from(2)
+		conn, err := c.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in = append(in, conn)
+	}
+	from(2)
+	other := from(3)
+	conn, err := c.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conn.RemoteAddr().String() != other.LocalAddr().String() {
+		t.Errorf("%v came in after %d of its network", conn.RemoteAddr(), len(in))
+	}
+	_ = in[0].Close()
+	again := from(2)
+	if conn, err = c.Accept(); err != nil || conn.RemoteAddr().String() != again.LocalAddr().String() {
+		t.Errorf("after one has left: %v, %v", conn, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"longwave/ingest"
+	"longwave/ingest/turnstile"
 )
 
 // A kind is which way a session's sound goes. It is a path's first part and a label.
@@ -83,7 +84,7 @@ func (e *ending) end(result string) {
 // discards it.
 func (s *Server) newSession(k kind, c ingest.Claim, music bool) (*session, error) {
 	x := &session{
-		Server: s, kind: k, id: randomID(), claim: c, music: music && k == whip, network: network(c.Remote),
+		Server: s, kind: k, id: randomID(), claim: c, music: music && k == whip, network: turnstile.Network(c.Remote),
 		connected: make(chan struct{}), tracks: make(chan incoming, 1),
 		ending: ending{over: make(chan struct{}), closed: make(chan struct{})},
 	}
@@ -119,22 +120,6 @@ func randomID() string {
 	b := make([]byte, 16)
 	rand.Read(b) // never fails: see crypto/rand
 	return hex.EncodeToString(b)
-}
-
-// network returns the network that a remote address stands for: an IPv4 address or an
-// IPv6 /64, which one subscriber commonly has alone.
-func network(remote string) netip.Prefix {
-	ap, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Prefix{} // all that cannot be told apart are one
-	}
-	a := ap.Addr().Unmap().WithZone("")
-	bits := a.BitLen()
-	if a.Is6() {
-		bits = 64
-	}
-	p, _ := a.Prefix(bits)
-	return p
 }
 
 // attend takes note of what the connection tells.

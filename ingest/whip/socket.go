@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"longwave/ingest/turnstile"
 )
 
 const (
@@ -20,8 +22,10 @@ const (
 	// mostSenders bounds how many addresses are counted each by itself; those that
 	// come when it is reached share one count.
 	mostSenders = 4096
-	// mostConnections bounds the TCP connections of media.
+	// mostConnections bounds the TCP connections of media, and nearConnections those from
+	// one network: a session has one or two.
 	mostConnections = 512
+	nearConnections = 64
 )
 
 // datagrams is a UDP socket that drops what one sender sends too much of, before
@@ -34,7 +38,7 @@ type datagrams struct {
 }
 
 func newDatagrams(c *net.UDPConn, dropped prometheus.Counter, lost func()) *datagrams {
-	return &datagrams{UDPConn: c, dropped: dropped, lost: lost, senders: senders{counts: map[netip.AddrPort]int{}}}
+	return &datagrams{UDPConn: c, dropped: dropped, lost: lost, senders: newSenders()}
 }
 
 // ReadFromAddrPort implements [ice.AddrPortReaderWriter].
@@ -61,11 +65,15 @@ func (d *datagrams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 
 // senders counts datagrams by sender and second. One goroutine calls admit.
 type senders struct {
-	counts map[netip.AddrPort]int
-	until  time.Time
+	counts, before map[netip.AddrPort]int // of this second and the last
+	until          time.Time
 	// over is for how many seconds on end a sender has sent too much; replaced, never
 	// changed.
 	over atomic.Pointer[map[netip.AddrPort]int]
+}
+
+func newSenders() senders {
+	return senders{counts: map[netip.AddrPort]int{}, before: map[netip.AddrPort]int{}}
 }
 
 // floods says for how many seconds a sender has sent too much. Anybody may ask.
@@ -80,10 +88,15 @@ func (s *senders) admit(from netip.AddrPort, now time.Time) bool {
 	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	if now.After(s.until) {
 		s.judge()
+		s.before, s.counts = s.counts, s.before
 		clear(s.counts)
 		s.until = now.Add(time.Second)
 	}
-	if _, known := s.counts[from]; !known && len(s.counts) >= mostSenders {
+	_, known := s.counts[from]
+	if !known && len(s.counts) < 4*mostSenders { // who sent before has a count, however many are new
+		_, known = s.before[from]
+	}
+	if !known && len(s.counts) >= mostSenders {
 		from = netip.AddrPort{}
 	}
 	s.counts[from]++
@@ -101,14 +114,16 @@ func (s *senders) judge() {
 	s.over.Store(&over)
 }
 
-// connections is a TCP listener with a bound on what is open; it goes on after errors
+// connections is a TCP listener with bounds on what is open; it goes on after errors
 // that pass.
 type connections struct {
 	*net.TCPListener
-	open atomic.Int64
+	in *turnstile.Turnstile
 }
 
-func newConnections(l *net.TCPListener) *connections { return &connections{TCPListener: l} }
+func newConnections(l *net.TCPListener) *connections {
+	return &connections{TCPListener: l, in: turnstile.New(mostConnections, nearConnections)}
+}
 
 // Accept implements [net.Listener].
 func (c *connections) Accept() (net.Conn, error) {
@@ -120,13 +135,14 @@ func (c *connections) Accept() (net.Conn, error) {
 		case err != nil: // no descriptors left, or a client that was gone at once
 			time.Sleep(50 * time.Millisecond)
 			continue
-		case c.open.Add(1) > mostConnections:
-			c.open.Add(-1)
+		}
+		leave, err := c.in.Enter(conn.RemoteAddr().String())
+		if err != nil {
 			_ = conn.Close()
 			continue
 		}
 		_ = conn.SetNoDelay(true)
-		return &connection{TCPConn: conn, left: func() { c.open.Add(-1) }}, nil
+		return &connection{TCPConn: conn, left: leave}, nil
 	}
 }
 
