@@ -47,7 +47,11 @@ func (n *node) revoked(id string) bool {
 
 // openStudio makes the API that hosts and speakers use.
 func (n *node) openStudio() error {
-	o := studio.Options{Tokens: n.signer, Public: n.cfg.Public, Twins: n.cfg.Others(), Log: n.log, Registry: n.registry}
+	twins, err := n.cfg.Others()
+	if err != nil {
+		return usageError{err}
+	}
+	o := studio.Options{Tokens: n.signer, Public: n.cfg.Public, Twins: twins, Log: n.log, Registry: n.registry}
 	for _, s := range n.cfg.RTC.ICEServers {
 		credential, err := config.ReadSecret(s.CredentialFile)
 		if err != nil {
@@ -73,8 +77,12 @@ func (n *node) openStudio() error {
 // studioRoutes mounts the API and the studio's pages.
 func (n *node) studioRoutes(r chi.Router) error {
 	n.studio.Routes(r)
+	twins, err := n.cfg.Others()
+	if err != nil {
+		return err
+	}
 	for _, s := range n.cfg.Stations {
-		h, err := page.Handler(page.Station{Name: s.Name, Title: s.Title, Twins: n.cfg.Others()})
+		h, err := page.Handler(page.Station{Name: s.Name, Title: s.Title, Twins: twins})
 		if err != nil {
 			return err
 		}

@@ -119,11 +119,15 @@ func TestTwins(t *testing.T) {
 		c.Public, c.TLS.Mode, c.Twins = a, "off", tt.twins
 		c.Listen = ":8080"
 		err := c.Check()
+		var others []string
+		if err == nil {
+			others, err = c.Others()
+		}
 		if tt.wrong == "" && err != nil || tt.wrong != "" && (err == nil || !strings.Contains(err.Error(), tt.wrong)) {
 			t.Errorf("%q: %v, want %q", tt.twins, err, tt.wrong)
 		}
-		if err == nil && len(tt.twins) == 2 && !slices.Equal(c.Others(), []string{b}) {
-			t.Errorf("%q: the others are %q", tt.twins, c.Others())
+		if err == nil && len(tt.twins) == 2 && !slices.Equal(others, []string{b}) {
+			t.Errorf("%q: the others are %q", tt.twins, others)
 		}
 	}
 }

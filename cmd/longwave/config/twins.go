@@ -22,13 +22,14 @@ func (c *Config) checkTwins() error {
 		seen[text] = true
 		c.Twins[i] = text
 	}
-	if len(c.Twins) > 0 && !seen[c.Public] {
-		return fmt.Errorf("twins does not name this node: public is %s, and all nodes have the same list", c.Public)
-	}
 	return nil
 }
 
-// Others are the addresses of the other nodes.
-func (c *Config) Others() []string {
-	return slices.DeleteFunc(slices.Clone(c.Twins), func(twin string) bool { return twin == c.Public })
+// Others are the addresses of the other nodes. It is an error when this one is not in the
+// list: then the others do not know it.
+func (c *Config) Others() ([]string, error) {
+	if len(c.Twins) > 0 && !slices.Contains(c.Twins, c.Public) {
+		return nil, fmt.Errorf("twins does not name this node: public is %s, and all nodes have the same list", c.Public)
+	}
+	return slices.DeleteFunc(slices.Clone(c.Twins), func(twin string) bool { return twin == c.Public }), nil
 }
