@@ -31,8 +31,8 @@ const (
 // is there when its last frame is.
 var edgeRendition = []string{"opus-96"}
 
-// varnishArgs is what infra/edge/README.md starts varnishd with; the rest is its default.
-var varnishArgs = []string{"-p", "thread_pool_min=100", "-p", "thread_pool_max=12000", "-p", "vsl_space=80m"}
+// varnishArgs are what is shipped, and Varnish's own defaults where tests take less.
+var varnishArgs = append([]string{"-p", "thread_pool_min=100", "-p", "vsl_space=80m"}, edges.Shipped...)
 
 // measureEdges puts a real Varnish before a node, with the configuration that infra/edge
 // writes, and listeners before it.

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"longwave/cmd/longwave/systemtest/edges"
 )
 
 // TestCommitted: the files here are those that the program writes.
@@ -65,5 +67,24 @@ func TestPlace(t *testing.T) {
 		if strings.Contains(string(text), "second") && name != "rules.json" && strings.HasPrefix(name, "varnish/") && strings.Contains(string(text), "backend second") {
 			t.Errorf("%s has a second backend", name)
 		}
+	}
+}
+
+// TestShipped: where varnishd is started for listeners it has the parameters that are
+// measured.
+func TestShipped(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Join(edges.Shipped, " "); !strings.Contains(string(readme), want) {
+		t.Errorf("README.md starts varnishd without %q", want)
+	}
+	container, err := os.ReadFile("../container/Containerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `"` + strings.Join(edges.Shipped, `", "`) + `"`; !strings.Contains(string(container), want) {
+		t.Errorf("the Containerfile starts varnishd without %s", want)
 	}
 }

@@ -24,6 +24,10 @@ import (
 // patience bounds the start of an edge.
 const patience = 60 * time.Second
 
+// Shipped are the parameters with which infra/edge/README.md starts varnishd, for
+// [Place].Args where times are measured.
+var Shipped = []string{"-p", "thread_pool_max=12000", "-p", "timeout_linger=2"}
+
 // A Place is what an edge stands before.
 type Place struct {
 	Origin string // http://host:port
