@@ -76,7 +76,7 @@ func TestHandOver(t *testing.T) {
 	}
 	// A second and a half later somebody goes on.
 	again := start + 5*packager.SegmentSamples + 24_000
-	handOver(t, sink, again, tone(3), stores{o, past{o.kept}})
+	handOver(t, sink, again, tone(3), stores{outlet: o, past: past{o.kept}})
 	for _, r := range packager.DefaultLadder() {
 		checkRendition(t, sink, r.Name)
 		m := listed(t, sink.objects["talk/"+r.Name+"/live.m3u8"])

@@ -169,6 +169,7 @@ func (p past) Read(_ context.Context, k packager.Key) ([]byte, error) {
 type stores struct {
 	outlet packager.Outlet
 	past   packager.Reader
+	ladder []packager.Rung // nil: the default
 }
 
 // runInto packages src into sink.
@@ -178,7 +179,7 @@ func runInto(t *testing.T, sink *sinkLog, profile string, src packager.Source, s
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := packager.Options{Station: "talk", Profile: p, Start: start, Live: sink, Past: stores.past, Log: slog.New(slog.DiscardHandler)}
+	opt := packager.Options{Station: "talk", Profile: p, Start: start, Live: sink, Past: stores.past, Ladder: stores.ladder, Log: slog.New(slog.DiscardHandler)}
 	switch s := src.(type) {
 	case *tapeSource:
 		opt.Start = s.pos
@@ -211,7 +212,7 @@ func TestRestart(t *testing.T) {
 	stored := maps.Clone(shop.kept)
 	shop = &outlet{sink: sink, kept: shop.kept}
 	again := start + 7*packager.SegmentSamples
-	runInto(t, sink, "low", killed{&tapeSource{pos: again, samples: tone(3)}}, stores{shop, past{stored}})
+	runInto(t, sink, "low", killed{&tapeSource{pos: again, samples: tone(3)}}, stores{outlet: shop, past: past{stored}})
 	var after *hls.Media
 	for i, text := range sink.playlists("aac-48") {
 		report(t, "version", hlstest.Check(text))

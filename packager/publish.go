@@ -3,6 +3,7 @@ package packager
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"slices"
 	"time"
 
@@ -218,8 +219,9 @@ const (
 	handOverWait = 500 * time.Millisecond
 )
 
-// drain waits for the stores to have everything, and for the playlists that name all of
-// it and say whether it is the end.
+// drain waits for each store to have everything, and then for the playlists that name all
+// of it and say whether it is the end. A store that takes nothing does not hold up the
+// others.
 func (p *Packager) drain(ctx context.Context) error {
 	wait := handOverWait
 	if p.ended {
@@ -227,36 +229,42 @@ func (p *Packager) drain(ctx context.Context) error {
 	}
 	brief, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	receive := func(c any) reflect.SelectCase {
+		return reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(c)}
+	}
+	from := []reflect.SelectCase{receive(ctx.Done()), receive(brief.Done())}
 	for _, s := range p.outlets {
-		most := brief
-		if s.outlet.Local() {
-			most = ctx
-		}
-		err := p.empty(most, s)
-		for i, w := range p.windows {
-			if s.joins(i) {
-				p.sendPlaylist(s, i, w)
-			}
-		}
-		if err == nil {
-			err = p.empty(most, s)
-		}
-		if err != nil && (s.outlet.Local() || ctx.Err() != nil) {
-			return err
+		from = append(from, receive(s.outlet.Acks()))
+	}
+	for p.lacks(brief.Err() != nil) {
+		switch i, a, _ := reflect.Select(from); i {
+		case 0:
+			return context.Cause(ctx)
+		case 1:
+			from[1].Chan = reflect.Value{} // once
+		default:
+			p.acknowledge(p.outlets[i-2], a.Interface().(Ack))
 		}
 	}
 	return nil
 }
 
-// empty waits until s has acknowledged all that it was sent.
-func (p *Packager) empty(ctx context.Context, s *shop) error {
-	for s.pending > 0 {
-		select {
-		case a := <-s.outlet.Acks():
-			p.acknowledge(s, a)
-		case <-ctx.Done():
-			return context.Cause(ctx)
+// lacks reports whether a store that is waited for lacks something: all of them, or when it
+// is late those on this machine. One that has everything, or is waited for no more, is sent
+// its last playlists.
+func (p *Packager) lacks(late bool) bool {
+	lacks := false
+	for _, s := range p.outlets {
+		awaited := s.outlet.Local() || !late
+		if !s.told && (s.pending == 0 || !awaited) {
+			s.told = true
+			for i, w := range p.windows {
+				if s.joins(i) {
+					p.sendPlaylist(s, i, w)
+				}
+			}
 		}
+		lacks = lacks || awaited && s.pending > 0
 	}
-	return nil
+	return lacks
 }

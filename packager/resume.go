@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
 	"strings"
 
 	"longwave/ingest/pcm"
@@ -32,7 +34,37 @@ func (p *Packager) resume(ctx context.Context) error {
 		p.putLive(ctx, Object{Key: p.mediaKey(w), Data: p.livePlaylist(w).Append(nil)})
 	}
 	p.putMultivariants(ctx)
+	p.retire(ctx)
 	return nil
+}
+
+// retire takes away, where that can be done, the playlists of renditions that the run before
+// had and this one has not: one that is there and stands still keeps its players.
+func (p *Packager) retire(ctx context.Context) {
+	if p.opt.Past == nil {
+		return
+	}
+	for _, list := range []string{EverybodyList, OpusList} {
+		text, err := p.opt.Past.Read(ctx, Key{Station: p.opt.Station, Kind: Multivariant, Name: list})
+		if err != nil {
+			continue
+		}
+		m, err := hls.ParseMultivariant(text)
+		if err != nil {
+			continue
+		}
+		for _, v := range m.Variants {
+			name := path.Base(path.Dir(v.URI))
+			if !ValidName(name) || slices.ContainsFunc(p.opt.Ladder, func(r Rung) bool { return r.Name == name }) {
+				continue
+			}
+			for _, s := range p.outlets {
+				if o, ok := s.outlet.(Shedder); ok {
+					o.Withdraw(Key{Station: p.opt.Station, Rendition: name, Kind: Media})
+				}
+			}
+		}
+	}
 }
 
 func (p *Packager) resumeWindow(ctx context.Context, w *window) error {
@@ -95,16 +127,18 @@ func (p *Packager) readPast(ctx context.Context, w *window) map[int64]string {
 	if p.opt.Past == nil {
 		return past
 	}
-	text, err := p.opt.Past.Read(ctx, p.mediaKey(w))
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			p.opt.Log.WarnContext(ctx, "cannot read the playlist of the last run: its segments are filled", "rendition", w.rend.rung.Name, "err", err)
-			return past
-		}
-		text = nil
-	}
 	hash, after := w.rend.hash, MSN(p.opt.Start)-unlisted
-	if m, err := hls.ParseMedia(text); err == nil {
+	text, err := p.opt.Past.Read(ctx, p.mediaKey(w))
+	var m *hls.Media
+	if err == nil {
+		m, err = hls.ParseMedia(text)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil: // what it named has been heard
+		p.opt.Log.WarnContext(ctx, "cannot read the playlist of the last run: its segments are looked for one by one", "rendition", w.rend.rung.Name, "err", err)
+		after = w.first
+	default:
 		for i, s := range m.Segments {
 			hash = strings.TrimSuffix(strings.TrimPrefix(s.Map.URI, "init-"), ".mp4")
 			past[m.MediaSequence+int64(i)] = hash

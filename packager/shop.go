@@ -18,6 +18,7 @@ type shop struct {
 	spared  []bool // renditions that it is too slow for
 	opened  bool   // it was sent the multivariants
 	floor   int64  // the first MSN that its playlists name
+	told    bool   // it was sent the last ones
 }
 
 func newShop(o Outlet, windows []*window) *shop {
