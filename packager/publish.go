@@ -241,6 +241,9 @@ func (p *Packager) drain(ctx context.Context) error {
 		case 0:
 			return context.Cause(ctx)
 		case 1:
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 			from[1].Chan = reflect.Value{} // once
 		default:
 			p.acknowledge(p.outlets[i-2], a.Interface().(Ack))

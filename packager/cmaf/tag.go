@@ -32,6 +32,19 @@ func TagOf(b []byte) (uint32, bool) {
 // anything that cannot be one.
 func IsMedia(b []byte) bool { return child(b, "moof") != nil }
 
+// IsWhole reports that b is a media segment or part, and that its boxes end where it does.
+func IsWhole(b []byte) bool {
+	media := IsMedia(b)
+	for len(b) >= boxHeader {
+		size := int(binary.BigEndian.Uint32(b))
+		if size < boxHeader || size > len(b) {
+			return false
+		}
+		b = b[size:]
+	}
+	return media && len(b) == 0
+}
+
 // child returns what is in the first box of a type; nil when there is none.
 func child(b []byte, name string) []byte {
 	for len(b) >= boxHeader {
