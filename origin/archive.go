@@ -1,6 +1,8 @@
 package origin
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -17,14 +19,11 @@ func (s *Server) serveArchive(w http.ResponseWriter, r *http.Request, kind int, 
 		s.refuse(w, kind, http.StatusNotFound, notFound)
 		return
 	}
-	select {
-	case s.reading <- struct{}{}:
-	case <-r.Context().Done():
+	o, err := s.readArchive(r.Context(), k)
+	if r.Context().Err() != nil {
 		s.metrics.count(kind, 499, 0)
 		return
 	}
-	o, err := s.opt.Archive.Get(r.Context(), k)
-	<-s.reading
 	if err != nil {
 		s.metrics.archive.WithLabelValues("missing").Inc()
 		s.refuse(w, kind, http.StatusNotFound, notFound)
@@ -37,6 +36,25 @@ func (s *Server) serveArchive(w http.ResponseWriter, r *http.Request, kind int, 
 	}
 	s.write(w, r, kind, f)
 }
+
+// readArchive reads when it is its turn. Who waits for that is one of those who wait, so
+// that a store that hangs does not gather requests without end.
+func (s *Server) readArchive(ctx context.Context, k packager.Key) (packager.Object, error) {
+	if !s.enter() {
+		return packager.Object{}, errBusy
+	}
+	defer s.leave()
+	select {
+	case s.reading <- struct{}{}:
+		defer func() { <-s.reading }()
+		return s.opt.Archive.Get(ctx, k)
+	case <-ctx.Done():
+		return packager.Object{}, context.Cause(ctx)
+	}
+}
+
+// errBusy is returned when too many requests wait.
+var errBusy = errors.New("too many requests wait")
 
 // plausible reports whether the store may have k, so that guessed names cost
 // nothing: parts are in memory or gone, a segment after the live edge does not exist

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"bytes"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -52,11 +53,15 @@ func (l *line) put(o packager.Object) error {
 		l.add(o.Key, newFile(o))
 		return nil
 	}
+	old := l.edge.Load()
+	if old != nil && bytes.Equal(old.full.data, o.Data) { // a twin's: nobody need wake up
+		return nil
+	}
 	s, err := newSnapshot(o)
 	if err != nil {
 		return err
 	}
-	if old := l.edge.Load(); old != nil {
+	if old != nil {
 		s.follow(old)
 	}
 	l.replace(s)

@@ -19,6 +19,7 @@ import (
 	"longwave/origin/store/disk"
 	"longwave/origin/store/s3"
 	"longwave/packager"
+	"longwave/packager/cmaf"
 	"longwave/packager/push"
 )
 
@@ -33,6 +34,7 @@ type storage struct {
 	bucket store.Store // nil: the disk is the store
 	queues []*push.Queue
 	spools []*spool // of the bucket, one a station
+	audit  bool     // see spool
 	retain []*store.Retain
 }
 
@@ -55,6 +57,7 @@ func openStorage(ctx context.Context, cfg config.Config, log *slog.Logger, reg p
 			return nil, err
 		}
 		st.bucket = metrics.Watch("s3", b)
+		st.audit = (keep.MaxAge == 0 || keep.MaxAge > 2*journalKeep) && keep.MaxBytes == 0
 		keep.Label = "s3"
 		st.retain = append(st.retain, store.NewRetain(st.bucket, keep))
 		keep.MaxAge, keep.MaxBytes = journalKeep, 0
@@ -146,7 +149,7 @@ func (st *storage) outlets(station string, log *slog.Logger, reg prometheus.Regi
 	opt.Delete = func(ctx context.Context, k packager.Key) error { return st.bucket.Delete(ctx, store.NameOf(k)) }
 	bucket := push.New(st.bucket, opt)
 	st.queues = append(st.queues, bucket)
-	st.spools = append(st.spools, &spool{station: station, from: st.disk, to: st.bucket, queue: bucket, log: log})
+	st.spools = append(st.spools, &spool{station: station, from: st.disk, to: st.bucket, queue: bucket, log: log, audit: st.audit})
 	return []packager.Outlet{disk, bucket}
 }
 
@@ -205,11 +208,14 @@ func (st *storage) Get(ctx context.Context, k packager.Key) (packager.Object, er
 }
 
 // Read implements [packager.Reader]: of the disk, where every run of this node
-// finds what the one before named.
+// finds what the one before named. A segment that a disk lost half of is none.
 func (st *storage) Read(ctx context.Context, k packager.Key) ([]byte, error) {
 	o, err := store.NewAudience(st.disk).Get(ctx, k)
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	case err == nil && k.Kind == packager.Segment && !cmaf.IsWhole(o.Data):
+		return nil, fmt.Errorf("%s on this machine is not whole: %w", k, fs.ErrNotExist)
 	}
 	return o.Data, err
 }
