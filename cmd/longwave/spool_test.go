@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"longwave/ingest/pcm"
 	"longwave/origin/store"
 	"longwave/origin/store/disk"
 	"longwave/origin/store/memory"
@@ -79,7 +78,7 @@ func TestHalfASegment(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := &storage{disk: d}
-	whole := cmaf.Part{Pos: pcm.Pos(packager.SegmentSamples), Duration: 960, Sizes: []uint32{3, 3}, Data: []byte("abcdef"), First: true}.Append(nil)
+	whole := cmaf.Part{Pos: packager.SegmentSamples, Duration: 960, Sizes: []uint32{3, 3}, Data: []byte("abcdef"), First: true}.Append(nil)
 	for name, data := range map[string][]byte{"1": whole, "2": whole[:len(whole)-1], "3": {}, "4": make([]byte, len(whole)), "5": append(bytes.Clone(whole), 0)} {
 		file := filepath.Join(dir, "store", "talk", "aac-48", name+".m4s")
 		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, data, 0o600)); err != nil {
