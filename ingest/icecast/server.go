@@ -16,6 +16,7 @@ import (
 	"longwave/ingest/decode"
 	"longwave/ingest/parting"
 	"longwave/ingest/token"
+	"longwave/ingest/turnstile"
 )
 
 // lane is a speaker's way to the mixer: *ingest.Lane.
@@ -47,7 +48,7 @@ type Server struct {
 	open  func(context.Context, ingest.Claim, decode.Format) (lane, error)
 	o     Options
 	m     metrics
-	fails failures
+	fails turnstile.Failures
 
 	mu     sync.Mutex
 	lanes  map[seat]lane
@@ -219,8 +220,9 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, c ingest.Claim) b
 	s.m.ended.WithLabelValues("unknown", result).Inc()
 	if result == resultUnauthorized || result == resultForbidden {
 		s.m.failedLogins.Inc()
-		if !s.fails.wait(r.Context(), c.Remote) {
-			status = http.StatusTooManyRequests
+		if !s.fails.Wait(r.Context(), c.Remote) { // and nothing is told: there would be no end of it
+			http.Error(w, parting.Reason(c, err), http.StatusTooManyRequests)
+			return false
 		}
 	}
 	s.o.Log.WarnContext(r.Context(), "source refused", "transport", c.Transport, "station", c.Station, "remote", c.Remote, "reason", parting.Reason(c, err))

@@ -1,7 +1,8 @@
 // Package turnstile bounds how many connections there are, in total and from one
-// network.
+// network, and delays the answers to a network that shows wrong tokens.
 //
-// This package does not know tokens: it is asked before there is one.
+// This package does not know tokens: it is asked before there is one, or told that
+// one was wrong.
 package turnstile
 
 import (

@@ -219,6 +219,11 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, c ingest.Claim) (
 		return token.Token{}, false
 	}
 	t, err := s.gate.Check(c)
+	if errors.Is(err, ingest.ErrUnauthorized) && !s.fails.Wait(r.Context(), c.Remote) {
+		s.m.ended.WithLabelValues(c.Transport, resultUnauthorized).Inc() // and nothing is told: there would be no end of it
+		http.Error(w, "too many wrong tokens from this address", http.StatusTooManyRequests)
+		return t, false
+	}
 	if err != nil {
 		s.refuse(w, r, c, err)
 		return token.Token{}, false

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -234,5 +235,42 @@ func TestTokensAreNotLogged(t *testing.T) {
 	}
 	if lines != 4 {
 		t.Errorf("%d lines, want listening, connected, ended, refused:\n%s", lines, s.log.String())
+	}
+}
+
+// TestWrongTokens: who tries one token after another is answered ever later and not told of
+// without end; a right one is answered at once.
+func TestWrongTokens(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t, whip.Options{})
+	statuses := make(chan int, 20)
+	for range cap(statuses) {
+		go func() {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/whip/talk", nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.Header.Set("Authorization", "Bearer wrong")
+			a, err := http.DefaultClient.Do(r)
+			if err != nil {
+				return // the test has ended, and this one still waits
+			}
+			_ = a.Body.Close()
+			statuses <- a.StatusCode
+		}()
+	}
+	got := map[int]int{}
+	for range cap(statuses) - 4 { // others wait
+		got[<-statuses]++
+	}
+	if got[429] < 10 {
+		t.Errorf("answers by status: %v", got)
+	}
+	if a, body := s.ask("POST", "/whip/talk", offer(t), "Content-Type", sdpType, "Authorization", "Bearer "+s.token(token.Token{})); a.StatusCode != 201 {
+		t.Errorf("a right one: %d %s", a.StatusCode, body)
+	}
+	if n := strings.Count(s.log.String(), "session refused"); n > 5 {
+		t.Errorf("told of %d times", n)
 	}
 }

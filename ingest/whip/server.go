@@ -14,6 +14,7 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/token"
+	"longwave/ingest/turnstile"
 )
 
 // An Admission answers before anything is opened.
@@ -89,6 +90,7 @@ type Server struct {
 	media *media
 	idle  sync.WaitGroup // sessions' goroutines
 	done  chan struct{}  // closed by stop
+	fails turnstile.Failures
 
 	mu       sync.Mutex
 	sessions map[string]*session // by ID; nil after stop

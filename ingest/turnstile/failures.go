@@ -1,4 +1,4 @@
-package icecast
+package turnstile
 
 import (
 	"context"
@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"longwave/ingest/turnstile"
 )
 
 const (
@@ -19,9 +17,9 @@ const (
 	maxAddresses = 10_000
 )
 
-// failures delays the answers to addresses that show wrong tokens. A right token
+// Failures delay the answers to addresses that show wrong tokens. A right token
 // is never delayed. The zero value is ready for use.
-type failures struct {
+type Failures struct {
 	mu sync.Mutex
 	of map[netip.Prefix]*record
 }
@@ -32,10 +30,10 @@ type record struct {
 	last    time.Time
 }
 
-// wait notes a wrong token from remote and waits as long as its answer must. It
+// Wait notes a wrong token from remote and waits as long as its answer must. It
 // returns false at once when too many answers wait already, or when ctx ends.
-func (f *failures) wait(ctx context.Context, remote string) bool {
-	r, delay, ok := f.note(turnstile.Network(remote), time.Now())
+func (f *Failures) Wait(ctx context.Context, remote string) bool {
+	r, delay, ok := f.note(Network(remote), time.Now())
 	if !ok {
 		return false
 	}
@@ -53,7 +51,7 @@ func (f *failures) wait(ctx context.Context, remote string) bool {
 	}
 }
 
-func (f *failures) note(at netip.Prefix, now time.Time) (*record, time.Duration, bool) {
+func (f *Failures) note(at netip.Prefix, now time.Time) (*record, time.Duration, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.forget(at, now)
@@ -80,7 +78,7 @@ func (f *failures) note(at netip.Prefix, now time.Time) (*record, time.Duration,
 	return r, min(firstDelay<<min(r.count-freeFailures-1, 8), maxDelay), true
 }
 
-func (f *failures) leave(r *record) {
+func (f *Failures) leave(r *record) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r.waiting--
@@ -88,7 +86,7 @@ func (f *failures) leave(r *record) {
 
 // forget drops the addresses that have been quiet; it looks through all of them
 // only when there are many.
-func (f *failures) forget(at netip.Prefix, now time.Time) {
+func (f *Failures) forget(at netip.Prefix, now time.Time) {
 	if r := f.of[at]; r != nil && r.old(now) {
 		delete(f.of, at)
 	}
