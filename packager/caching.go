@@ -1,6 +1,9 @@
 package packager
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The Cache-Control values of the audience's side.
 const (
@@ -59,6 +62,30 @@ var cacheRules = [...]CacheRule{
 func CacheRules() []CacheRule {
 	rules := cacheRules
 	return rules[:]
+}
+
+// Paths that are not a station's begin with one of these: a station cannot have such a name,
+// and what is closed a cache neither asks for nor gives out, because keys guard it or it is
+// the operator's.
+var (
+	closedPaths = [...]string{
+		"7.xsl", "admin", "api", "healthz", "ice", "metrics", "push", "readyz", "status-json.xsl", "studio", "whep", "whip",
+	}
+	openPaths   = [...]string{"oembed"} // the audience's
+)
+
+// ClosedPaths returns the first elements of paths that are not for the audience, sorted.
+func ClosedPaths() []string { return slices.Clone(closedPaths[:]) }
+
+// ReservedName reports whether a station cannot have a name, because paths that begin with
+// it are something else.
+func ReservedName(name string) bool {
+	return slices.Contains(closedPaths[:], name) || slices.Contains(openPaths[:], name)
+}
+
+// ReservedNames returns the names that no station can have, sorted.
+func ReservedNames() []string {
+	return slices.Sorted(slices.Values(append(ClosedPaths(), openPaths[:]...)))
 }
 
 // CacheControl returns the Cache-Control header of the object.

@@ -91,15 +91,21 @@ func inTime(h http.Handler) http.Handler {
 // audience is what listeners and sources see.
 func (n *node) audience() (http.Handler, error) {
 	r := chi.NewRouter()
+	if err := n.contribution(r); err != nil {
+		return nil, err
+	}
+	return n.serveAudience(r, origin.Options{Archive: n.storage})
+}
+
+// contribution mounts what is for speakers, hosts and other nodes: no cache gives it out, see
+// [packager.ClosedPaths].
+func (n *node) contribution(r chi.Router) error {
 	n.inputs.routes(r)
 	r.HandleFunc(receive.Prefix+"*", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Cache-Control", packager.CacheNever)
 		http.Error(w, "this node makes its stations itself: push to a longwave origin", http.StatusForbidden)
 	})
-	if err := n.studioRoutes(r); err != nil {
-		return nil, err
-	}
-	return n.serveAudience(r, origin.Options{Archive: n.storage})
+	return n.studioRoutes(r)
 }
 
 // serveAudience mounts what listeners see, on top of what r has.

@@ -132,8 +132,11 @@ func (s *shield) look(ctx context.Context) {
 	}
 }
 
-// open are the first elements of paths that need no shield: keys guard them.
-var open = map[string]bool{"api": true, "ice": true, "push": true, "studio": true, "whep": true, "whip": true}
+// open are the first elements of paths that need no shield: keys guard them, or they tell an
+// encoder nothing (*.xsl).
+var open = map[string]bool{
+	"7.xsl": true, "admin": true, "api": true, "ice": true, "push": true, "status-json.xsl": true, "studio": true, "whep": true, "whip": true,
+}
 
 // guard returns h behind the shield.
 func (s *shield) guard(h http.Handler) http.Handler {

@@ -110,7 +110,7 @@ func generate(p place) (map[string][]byte, error) {
 		return nil, fmt.Errorf("rules.json: %w", err)
 	}
 	files := map[string][]byte{"rules.json": append(rules, '\n')}
-	all := template.New("").Funcs(template.FuncMap{"join": strings.Join, "host": host, "port": port, "slashed": slashes})
+	all := template.New("").Funcs(template.FuncMap{"join": strings.Join, "names": names, "host": host, "port": port, "slashed": slashes})
 	return files, fs.WalkDir(templates, "templates", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -134,6 +134,15 @@ func generate(p place) (map[string][]byte, error) {
 
 func host(addr string) string { h, _, _ := net.SplitHostPort(addr); return h }
 func port(addr string) string { _, p, _ := net.SplitHostPort(addr); return p }
+
+// names is a regular expression of these names.
+func names(list []string) string {
+	quoted := make([]string, len(list))
+	for i, name := range list {
+		quoted[i] = regexp.QuoteMeta(name)
+	}
+	return strings.Join(quoted, "|")
+}
 
 // slashes makes a regular expression fit between slashes, and takes off its first slash:
 // Traffic Server's paths have none.

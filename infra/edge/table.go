@@ -35,7 +35,7 @@ type rule struct {
 func newTable() table {
 	t := table{
 		Methods: []string{"GET", "HEAD", "OPTIONS"},
-		Closed:  []string{"admin", "api", "healthz", "ice", "metrics", "push", "readyz", "studio", "whep", "whip"},
+		Closed:  packager.ClosedPaths(),
 		// Two seconds more than the origin holds a request.
 		WaitSeconds: int((packager.LongestWait + 2*time.Second) / time.Second),
 		ErrorMillis: int(packager.CacheErrors / time.Millisecond),

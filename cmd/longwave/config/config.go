@@ -295,8 +295,8 @@ func (c *Config) checkStations() error {
 	}
 	for i := range c.Stations {
 		s := &c.Stations[i]
-		if !packager.ValidName(s.Name) || len(s.Name) > 23 || reserved[s.Name] {
-			return fmt.Errorf("station name %q: use 1 to 23 of a-z, 0-9, - and _, and none of %s", s.Name, strings.Join(sortedKeys(reserved), ", "))
+		if !packager.ValidName(s.Name) || len(s.Name) > 23 || packager.ReservedName(s.Name) {
+			return fmt.Errorf("station name %q: use 1 to 23 of a-z, 0-9, - and _, and none of %s", s.Name, strings.Join(packager.ReservedNames(), ", "))
 		}
 		if seen[s.Name] {
 			return fmt.Errorf("station %q stands twice", s.Name)

@@ -11,12 +11,6 @@ import (
 	"time"
 )
 
-// reserved are the first elements of paths that are not stations.
-var reserved = map[string]bool{
-	"admin": true, "api": true, "healthz": true, "ice": true, "metrics": true, "oembed": true,
-	"push": true, "readyz": true, "studio": true, "whep": true, "whip": true,
-}
-
 // A Size is a number of bytes, written "20GB", "500MB" or as a plain number.
 type Size int64
 

@@ -35,7 +35,7 @@ sub vcl_recv {
   if (req.method !~ "^(GET|HEAD|OPTIONS)$") {
     return (synth(405));
   }
-  if (req.url ~ "^/(admin|api|healthz|ice|metrics|push|readyz|studio|whep|whip)(/|\?|$)") {
+  if (req.url ~ "^/(7\.xsl|admin|api|healthz|ice|metrics|push|readyz|status-json\.xsl|studio|whep|whip)(/|\?|$)") {
     return (synth(404));
   }
   if (req.method == "OPTIONS") {
