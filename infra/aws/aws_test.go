@@ -7,26 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"longwave/packager"
 )
-
-// TestCacheRules: the distributions keep objects for as long as the origin says.
-func TestCacheRules(t *testing.T) {
-	want := map[string]string{}
-	for _, r := range packager.CacheRules() {
-		want[r.Name] = r.Control
-		if r.Blocking != "" {
-			want["blocking"] = r.Blocking
-		}
-	}
-	var got map[string]string
-	readJSON(t, "cache.json", &got)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("cache.json (-origin +aws):\n%s", diff)
-	}
-}
 
 // template is what the tests look at in a template of CloudFormation.
 type template struct {

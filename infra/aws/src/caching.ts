@@ -6,8 +6,18 @@ import { Aws, Duration, type Stack } from 'aws-cdk-lib';
 import * as cloudfront from 'aws-cdk-lib/aws-cloudfront';
 import { fromRoot } from './place.js';
 
+/** A kind of object, as infra/edge/rules.json has it: one table for everything that caches. */
+interface Rule {
+  readonly name: string;
+  readonly query?: readonly string[];
+  readonly cache_control: string;
+  readonly cache_control_blocking?: string;
+}
+
+const { rules } = JSON.parse(readFileSync(fromRoot('../edge/rules.json'), 'utf8')) as { rules: Rule[] };
+
 /** The only query parameters that change an answer (rfc8216bis section 6.2.5). */
-export const directives = ['_HLS_msn', '_HLS_part', '_HLS_skip'];
+export const directives = rules.flatMap((rule) => rule.query ?? []);
 
 /**
  * Seconds for which an error is kept, by status. 10 s, CloudFront's default, are
@@ -20,14 +30,17 @@ export const errorSeconds: Readonly<Record<number, number>> = {
   400: 0, 403: 0, 404: 0, 405: 1, 414: 1, 416: 0, 500: 1, 501: 1, 502: 1, 503: 1, 504: 1,
 };
 
-/** Seconds of max-age by kind of object. */
+/** Seconds of max-age by kind of object; blocking is a live playlist that was waited for. */
 export function maxAges(): Record<string, number> {
-  const table = JSON.parse(readFileSync(fromRoot('cache.json'), 'utf8')) as Record<string, string>;
-  return Object.fromEntries(Object.entries(table).map(([kind, header]) => {
+  const seconds = (kind: string, header: string): [string, number] => {
     const found = /(?:^|[ ,])max-age=(\d+)/.exec(header);
-    if (!found) throw new Error(`cache.json: ${kind} has no max-age`);
+    if (!found) throw new Error(`rules.json: ${kind} has no max-age`);
     return [kind, Number(found[1])];
-  }));
+  };
+  return Object.fromEntries(rules.flatMap((rule) => [
+    seconds(rule.name, rule.cache_control),
+    ...(rule.cache_control_blocking ? [seconds('blocking', rule.cache_control_blocking)] : []),
+  ]));
 }
 
 /** The longest that any object of these kinds may be kept. */
