@@ -10,8 +10,9 @@ import (
 // Name is that of the steering manifest: {station}/steering.json.
 const Name = "steering"
 
-// ttl is how long players wait until they read the manifest again.
-const ttl = 10 * time.Second
+// ttl is how long players wait until they read the manifest again. Those that do not
+// see by themselves that a CDN is frozen or has another station's sound hear it for so long.
+const ttl = 5 * time.Second
 
 // manifest is a steering manifest (HLS Content Steering Specification, section
 // "Steering Manifest").

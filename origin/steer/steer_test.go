@@ -96,7 +96,7 @@ func run(t *testing.T, s *Steerer) {
 }
 
 func list(ids string) string {
-	return `{"VERSION":1,"TTL":10,"PATHWAY-PRIORITY":[` + ids + `]}`
+	return `{"VERSION":1,"TTL":5,"PATHWAY-PRIORITY":[` + ids + `]}`
 }
 
 // TestAnEvening: a CDN freezes and comes back, then both are away, and each kind has a
