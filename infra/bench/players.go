@@ -35,10 +35,10 @@ var judges = []judge{
 // A judgedRow is one thing that dies while they listen, or before they come.
 type judgedRow struct {
 	name   string
-	strike func(*faultStage) string // while they listen
-	dead   cdn.Fault                // what CDN A is when they come
-	bucket bool                     // the CDNs go to the bucket when the node does not answer
-	after  time.Duration            // how long it is listened after the fault; default 30 s
+	strike func(*judgedStage) string // while they listen
+	start  bool                      // how long it takes them to begin is measured
+	dead   cdn.Fault                 // what CDN A is when they come
+	after  time.Duration             // how long it is listened after the fault; default 30 s
 }
 
 const (
@@ -49,24 +49,26 @@ const (
 )
 
 var judgedRows = []judgedRow{
-	{name: "CDN A refuses", strike: cdnFails(cdn.Refused)},
-	{name: "CDN A answers 404", strike: cdnFails(cdn.Absent)},
-	{name: "CDN A answers 503", strike: cdnFails(cdn.Broken)},
-	{name: "CDN A never answers", strike: cdnFails(cdn.Hangs), after: judgedPatient},
-	{name: "CDN A is frozen", strike: cdnFails(cdn.Frozen), after: judgedPatient},
-	{name: "CDN A answers HTML", strike: cdnFails(cdn.HTML)},
-	{name: "CDN A has another station", strike: cdnFails(cdn.Mixed)},
-	{name: "only node killed and restarted", strike: killNode},
-	{name: "all origins dead, store alive", strike: func(s *faultStage) string {
+	{name: "nothing fails", strike: func(*judgedStage) string { return "true" }},
+	{name: "CDN A refuses", strike: aFails(cdn.Refused)},
+	{name: "CDN A answers 404", strike: aFails(cdn.Absent)},
+	{name: "CDN A answers 503", strike: aFails(cdn.Broken)},
+	{name: "CDN A never answers", strike: aFails(cdn.Hangs), after: judgedPatient},
+	{name: "CDN A is frozen", strike: aFails(cdn.Frozen), after: judgedPatient},
+	{name: "CDN A answers HTML", strike: aFails(cdn.HTML)},
+	{name: "CDN A has another station", strike: aFails(cdn.Mixed)},
+	{name: "only node killed and restarted", strike: func(s *judgedStage) string { return fmt.Sprintf("kill -9 %d", s.nodes[0].pid()) }},
+	{name: "origin dead, its CDNs go to the bucket", strike: func(s *judgedStage) string {
+		return fmt.Sprintf("curl -sS '%s/?fault=%s'", s.originControl, cdn.Refused)
+	}},
+	{name: "all origins dead, store alive", strike: func(s *judgedStage) string {
 		return s.fail(0, cdn.Refused) + "; " + s.fail(1, cdn.Refused)
 	}},
-	{name: "node dead, its CDNs go to the bucket", bucket: true, strike: killNode},
-	{name: "start, CDN A refuses", dead: cdn.Refused},
-	{name: "start, CDN A answers 503", dead: cdn.Broken},
-	{name: "start, CDN A never answers", dead: cdn.Hangs},
+	{name: "start, nothing fails", start: true},
+	{name: "start, CDN A refuses", start: true, dead: cdn.Refused},
+	{name: "start, CDN A answers 503", start: true, dead: cdn.Broken},
+	{name: "start, CDN A never answers", start: true, dead: cdn.Hangs},
 }
-
-func killNode(s *faultStage) string { return fmt.Sprintf("kill -9 %d", s.nodes[0].pid()) }
 
 // measurePlayers lets the same happen to all players. PLAYERS and FAULTS are parts of the
 // names of those that are measured.
@@ -87,6 +89,10 @@ func measurePlayers(ctx context.Context, b *bench) error {
 		}
 	}
 	return errors.Join(trouble...)
+}
+
+func aFails(f cdn.Fault) func(*judgedStage) string {
+	return func(s *judgedStage) string { return s.fail(0, f) }
 }
 
 // A verdict is what was heard of a player.
@@ -115,9 +121,7 @@ func (b *bench) judge(ctx context.Context, row judgedRow, who []judge) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s, err := b.openJudgedStage(ctx, row)
-	if s != nil {
-		defer s.close()
-	}
+	defer s.close()
 	if err != nil {
 		return err
 	}
@@ -130,9 +134,7 @@ func (b *bench) judge(ctx context.Context, row judgedRow, who []judge) error {
 		told, err = b.audition(gctx, s, row, who)
 		return err
 	})
-	if !row.bucket {
-		g.Go(func() error { return s.supervise(watching) })
-	}
+	g.Go(func() error { return s.supervise(watching) })
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -149,7 +151,7 @@ func (b *bench) judge(ctx context.Context, row judgedRow, who []judge) error {
 // figure is the longest silence, or how long a start took.
 func (v verdict) figure(row judgedRow, j judge) figure {
 	f := figure{Name: row.name + ": " + j.name, Unit: "ms"}
-	if row.strike == nil {
+	if row.start {
 		if v.StartUp == nil {
 			f.Value, f.Notes = judgedStart.Seconds()*1000, "did not begin"+v.last()
 		} else {
@@ -193,19 +195,19 @@ func (v verdict) last() string {
 }
 
 // audition plays the station in all players at one time.
-func (b *bench) audition(ctx context.Context, s *faultStage, row judgedRow, who []judge) (map[string]verdict, error) {
+func (b *bench) audition(ctx context.Context, s *judgedStage, row judgedRow, who []judge) (map[string]verdict, error) {
 	dir := filepath.Join(b.root, "infra", "bench", "players")
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "video.js")); err != nil {
 		return nil, fmt.Errorf("the players are not installed (%w): run make setup-test", err)
 	}
-	pages, err := servePages(ctx, dir)
+	pages, err := serveOn(ctx, http.FileServer(http.Dir(dir)))
 	if err != nil {
 		return nil, err
 	}
-	defer pages.Close()
+	defer func() { _ = pages.Close() }()
 	length := judgedStart
 	args := []string{filepath.Join(dir, "players.mjs")}
-	if row.strike != nil {
+	if !row.start {
 		length = judgedSecond*time.Second + row.after
 		args = append(args, "--fault", fmt.Sprintf("%d=%s", judgedSecond, row.strike(s)))
 	}
@@ -213,7 +215,8 @@ func (b *bench) audition(ctx context.Context, s *faultStage, row judgedRow, who 
 	for _, j := range who {
 		at := s.page + "/" + station + "/"
 		if j.page != "" {
-			at = "http://" + pages.Addr + "/" + j.page + "?url=" + url.QueryEscape(at+"index.m3u8")
+			list := url.Values{"url": {at + "index.m3u8", s.bucket + "/" + station + "/index.m3u8"}}
+			at = "http://" + pages.Addr + "/" + j.page + "?" + list.Encode()
 		}
 		args = append(args, j.name+"="+at)
 	}
@@ -231,21 +234,17 @@ func (b *bench) audition(ctx context.Context, s *faultStage, row judgedRow, who 
 	return told, nil
 }
 
-// servePages serves the players' pages, at an address that is neither CDN's.
-func servePages(ctx context.Context, dir string) (*http.Server, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	s := &http.Server{Addr: l.Addr().String(), ReadHeaderTimeout: 5 * time.Second, Handler: http.FileServer(http.Dir(dir))}
-	go func() { _ = s.Serve(l) }() // ends by Close
-	return s, nil
+// A judgedStage is a node behind an origin, which is behind two CDNs of two hosts, with two
+// renditions of AAC, so that a player may take the other one for a way out.
+type judgedStage struct {
+	*faultStage
+	origin        *cdn.CDN // fails on its own
+	originControl string
+	bucket        string
 }
 
-// openJudgedStage is a node behind two CDNs of two hosts, with two renditions of AAC, so
-// that a player may take the other one for a way out.
-func (b *bench) openJudgedStage(ctx context.Context, row judgedRow) (*faultStage, error) {
-	s := &faultStage{b: b}
+func (b *bench) openJudgedStage(ctx context.Context, row judgedRow) (*judgedStage, error) {
+	s := &judgedStage{faultStage: &faultStage{b: b}}
 	lines := []string{"pathways:"}
 	for i, host := range []string{"127.0.0.2", "127.0.0.3"} {
 		c, err := cdn.NewAt(ctx, host)
@@ -264,8 +263,7 @@ func (b *bench) openJudgedStage(ctx context.Context, row judgedRow) (*faultStage
 	if err != nil {
 		return s, err
 	}
-	bucket, err := s.serveFiles(ctx, filepath.Join(data, "store"))
-	if err != nil {
+	if s.bucket, err = s.serveFiles(ctx, filepath.Join(data, "store")); err != nil {
 		return s, err
 	}
 	hold := filepath.Join(b.tmp, "faint.wav")
@@ -274,15 +272,13 @@ func (b *bench) openJudgedStage(ctx context.Context, row judgedRow) (*faultStage
 	}
 	s.options = nodeOptions{
 		profile: "low", play: "-", data: data, renditions: []string{"opus-96", "aac-48", "aac-96"}, second: hold,
-		more: append(lines, fmt.Sprintf("  - {id: store, url: %q, plain: true}", bucket)),
+		more: append(lines, fmt.Sprintf("  - {id: store, url: %q, plain: true}", s.bucket)),
 	}
 	if err := errors.Join(s.startNode(ctx, 0), s.ready(ctx)); err != nil {
 		return s, err
 	}
-	if row.bucket {
-		if err := s.goToBucket(ctx, bucket); err != nil {
-			return s, err
-		}
+	if err := s.openOrigin(ctx); err != nil {
+		return s, err
 	}
 	if row.dead != "" { // long enough for the probes to know
 		return s, errors.Join(pause(ctx, 3*time.Second), s.cdns[0].Fail(ctx, row.dead), pause(ctx, 12*time.Second))
@@ -290,31 +286,62 @@ func (b *bench) openJudgedStage(ctx context.Context, row judgedRow) (*faultStage
 	return s, pause(ctx, 3*time.Second)
 }
 
-// goToBucket puts between the CDNs and the node what goes to the bucket when the node
-// does not answer, as their origin groups do.
-func (s *faultStage) goToBucket(ctx context.Context, bucket string) error {
-	first, err := url.Parse(s.nodes[0].base)
+// openOrigin puts between the CDNs and the node an origin, and what goes to the bucket
+// when the origin does not answer, as the origin groups of CDNs do. A node that is started
+// again is asked directly.
+func (s *judgedStage) openOrigin(ctx context.Context) error {
+	var err error
+	if s.origin, err = cdn.New(ctx); err != nil {
+		return err
+	}
+	if s.originControl, err = s.origin.Control(ctx); err != nil {
+		return err
+	}
+	if err := s.origin.Origin(s.nodes[0].base); err != nil {
+		return err
+	}
+	group, err := forward(s.origin.URL())
 	if err != nil {
 		return err
 	}
-	second, err := url.Parse(bucket)
+	plain, err := forward(s.bucket)
 	if err != nil {
 		return err
 	}
-	to := func(u *url.URL) *httputil.ReverseProxy {
-		return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u) }}
-	}
-	group, plain := to(first), to(second)
 	group.ErrorHandler = func(w http.ResponseWriter, r *http.Request, _ error) { plain.ServeHTTP(w, r) }
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	server, err := serveOn(ctx, group)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: group}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
-	go func() { _ = server.Serve(l) }() // ends by Close
 	for _, c := range s.cdns {
-		err = errors.Join(err, c.Origin("http://"+l.Addr().String()))
+		err = errors.Join(err, c.Origin("http://"+server.Addr))
 	}
 	return err
+}
+
+func (s *judgedStage) close() {
+	if s.origin != nil {
+		_ = s.origin.Close()
+	}
+	s.faultStage.close()
+}
+
+func forward(to string) (*httputil.ReverseProxy, error) {
+	u, err := url.Parse(to)
+	if err != nil {
+		return nil, err
+	}
+	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u) }}, nil
+}
+
+// serveOn serves at an address that is neither CDN's, until it is closed.
+func serveOn(ctx context.Context, h http.Handler) (*http.Server, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &http.Server{Addr: l.Addr().String(), ReadHeaderTimeout: 5 * time.Second, Handler: h}
+	go func() { _ = s.Serve(l) }() // ends by Close
+	return s, nil
 }

@@ -1,10 +1,12 @@
-// hls.js for a page of your own, so that it gets over a CDN that fails. Given an audio
-// element and the address of a station's index.m3u8 it plays until stop() is called.
+// hls.js for a page of your own, so that it gets over a CDN that fails. Give it hls.js, an
+// audio element and the addresses of a station's index.m3u8, the best one first: on a CDN,
+// and in the bucket for when no origin is left.
 //
-// As it comes hls.js asks a CDN that fails again for many seconds before it takes the next
-// one, waits for one that never answers, and ends for good when it has tried everything.
-// This asks twice, waits a second and a half, and begins anew where hls.js would end or
-// where nothing has been heard for a while.
+// As it comes hls.js asks a CDN that fails again and again before it takes the next one,
+// waits long for one that never answers, and ends for good when it has tried everything.
+// With this it asks twice and waits a second and a half; and it begins anew, with the next
+// address, where it would end or where nothing has been heard for a while. A pause is the
+// end: call stop() then, and begin again at the live edge.
 
 /** Of a request: so long until the first byte, and one more try. */
 const policy = {
@@ -20,32 +22,40 @@ const settings = {
   manifestLoadPolicy: policy,
   playlistLoadPolicy: policy,
   fragLoadPolicy: policy,
-  liveSyncOnStallIncrease: 0,
   maxLiveSyncPlaybackRate: 1.05,
 };
 
-/** Silence after which it begins anew, and the time between two beginnings. */
-const SILENCE_MS = 4000;
-const PAUSE_MS = 1000;
+/** It begins anew after so long a silence, and after so long when hls.js has given up. */
+const SILENT_MS = 4000;
+const GAVE_UP_MS = 700;
 
-export function playForEver(Hls, audio, url) {
+export function playForEver(Hls, audio, urls) {
   let hls;
-  let moved = Date.now();
-  const begin = () => {
-    hls?.destroy();
-    moved = Date.now();
-    hls = new Hls(settings);
-    hls.on(Hls.Events.ERROR, (_, { fatal }) => fatal && (moved = Math.min(moved, Date.now() - SILENCE_MS + PAUSE_MS)));
-    hls.loadSource(url);
-    hls.attachMedia(audio);
-    audio.play().catch(() => {});
+  let again;
+  let turn = 0;
+  const rest = (ms) => {
+    clearTimeout(again);
+    again = setTimeout(begin, ms);
   };
-  audio.addEventListener('timeupdate', () => (moved = Date.now()));
-  const watch = setInterval(() => Date.now() - moved > SILENCE_MS && begin(), 250);
+  function begin() {
+    hls?.destroy();
+    hls = new Hls(settings);
+    hls.on(Hls.Events.ERROR, (_, { fatal }) => fatal && rest(GAVE_UP_MS));
+    hls.loadSource(urls[turn++ % urls.length]);
+    hls.attachMedia(audio);
+    audio.play().catch(() => {}); // a pause
+    rest(SILENT_MS);
+  }
+  const heard = () => {
+    turn = 0;
+    rest(SILENT_MS);
+  };
+  audio.addEventListener('timeupdate', heard);
   begin();
   return {
     stop() {
-      clearInterval(watch);
+      audio.removeEventListener('timeupdate', heard);
+      clearTimeout(again);
       hls.destroy();
     },
   };

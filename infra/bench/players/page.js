@@ -6,10 +6,10 @@
     dispatchEvent(new CustomEvent('longwave:state', { detail }));
   };
 
-  /** play(audio, url, dead) begins; dead(why) says that the player has given up. */
+  /** play(audio, url, dead, urls) begins; dead(why) says that the player has given up; of urls the first is url. */
   globalThis.onPress = (play) => {
     const audio = document.querySelector('audio');
-    const url = new URLSearchParams(location.search).get('url');
+    const urls = new URLSearchParams(location.search).getAll('url');
     const dead = (why) => {
       console.error(`gave up: ${why}`);
       tell('dead');
@@ -17,7 +17,7 @@
     audio.addEventListener('playing', () => tell('playing'));
     document.querySelector('#toggle').addEventListener('click', () => {
       tell('pressed');
-      Promise.resolve(play(audio, url, dead)).catch((e) => dead(e.message || e.code));
+      Promise.resolve(play(audio, urls[0], dead, urls)).catch((e) => dead(e.message || e.code));
     });
     addEventListener('load', () => tell('ready'));
   };
