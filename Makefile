@@ -25,11 +25,13 @@ export FIREFOX ?= $(firstword $(wildcard /usr/bin/firefox-esr /usr/bin/firefox))
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: setup-run setup-test
+.PHONY: setup-run setup-test setup-firefox
 setup-run:
 	@infra/setup/setup.sh run
 setup-test:
 	@infra/setup/setup.sh test
+setup-firefox:
+	@infra/setup/setup.sh firefox
 
 .PHONY: run
 run: build ## put a conversation on the air: http://localhost:8080/talk/ (PORT=8080 PROFILE=low)
@@ -46,7 +48,7 @@ web: setup-test ## bundle the pages anew (their dist folders are committed)
 	@npm --prefix ingest/studio/page run --silent build
 
 .PHONY: firefox
-firefox: setup-test ## an evening with the host in Firefox, by hand (not part of test)
+firefox: setup-firefox ## an evening with the host in Firefox, by hand (not part of test)
 	@GOFLAGS='-tags=nolibopusfile,firefox' go test ./cmd/longwave -run TestEveningFirefox -count=1 -v
 
 .PHONY: aws

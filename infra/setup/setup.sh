@@ -3,6 +3,7 @@
 #
 #   infra/setup/setup.sh run     what `make run` needs
 #   infra/setup/setup.sh test    that, and what `make test` and `make bench` need
+#   infra/setup/setup.sh firefox that, and what `make firefox` needs
 #
 # It looks first and installs only what is missing, one line a thing. When all
 # is there it says nothing and takes a fraction of a second.
@@ -24,8 +25,6 @@ run_packages=(
 )
 test_packages=(
   chromium             # plays the page
-  firefox-esr          # the other engine, in the studio
-  pulseaudio pulseaudio-utils # Firefox's microphone and loudspeaker
   liquidsoap           # pushes to the Icecast input, as radio stations do
   ezstream             # the same through libshout
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav # send SRT
@@ -38,6 +37,10 @@ test_packages=(
   prometheus           # promtool judges the alerts
   systemd              # systemd-analyze reads the units
   shellcheck           # reads the scripts
+)
+firefox_packages=(
+  firefox-esr                 # the other engine, in the studio
+  pulseaudio pulseaudio-utils # its microphone and loudspeaker
 )
 
 say() { printf 'set-up: %s\n' "$*" >&2; }
@@ -165,14 +168,15 @@ check_browsers() {
   [ "$(distribution)" = ubuntu ] || return 0 # Debian's packages are in the list
   chromium_ok ||
     die "Ubuntu has Chromium only as a snap, which tests cannot drive: install Google Chrome's .deb from https://www.google.com/chrome/ or set CHROMIUM to a browser of your own"
-  firefox_ok ||
+  [ "$what" != firefox ] || firefox_ok ||
     die "Ubuntu has Firefox only as a snap, which tests cannot drive: install Mozilla's .deb (https://support.mozilla.org/kb/install-firefox-linux) or set FIREFOX to a browser of your own"
 }
 
 # wanted_packages prints the packages of this set that are to be looked for.
 wanted_packages() {
   printf '%s\n' "${run_packages[@]}"
-  [ "$what" = test ] || return 0
+  [ "$what" != run ] || return 0
+  [ "$what" = firefox ] && test_packages+=("${firefox_packages[@]}")
   local p
   for p in "${test_packages[@]}"; do
     [ "$p" = chromium ] && chromium_ok && continue
@@ -245,8 +249,8 @@ npm_ci() {
 
 main() {
   case $what in
-  run | test) ;;
-  *) die "usage: infra/setup/setup.sh run|test" ;;
+  run | test | firefox) ;;
+  *) die "usage: infra/setup/setup.sh run|test|firefox" ;;
   esac
   check_go
   [ "$what" = run ] || check_browsers
