@@ -26,11 +26,26 @@ func (n *node) openRelays() error {
 			return usageError{fmt.Errorf("push to %s: %w", u.Host, err)}
 		}
 		n.relays = append(n.relays, relay.New(relay.Options{
-			Name: u.Host, URL: c.URL, Token: tokens, Stations: c.Stations, Foreign: !*c.Join, Plain: !*c.Parts,
+			Name: pushName(n.cfg.Push, u), URL: c.URL, Token: tokens, Stations: c.Stations, Foreign: !*c.Join, Plain: !*c.Parts,
 			Past: n.storage, Log: n.log, Registry: n.registry,
 		}))
 	}
 	return nil
+}
+
+// pushName is what another origin is called in the log and in figures: its host, and more
+// where two have the same.
+func pushName(all []config.Push, u *url.URL) string {
+	same := 0
+	for _, p := range all {
+		if o, err := url.Parse(p.URL); err == nil && o.Host == u.Host {
+			same++
+		}
+	}
+	if same < 2 {
+		return u.Host
+	}
+	return u.Redacted()
 }
 
 // sink is where the packagers' objects go at once: to the listeners here, and to other

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -380,6 +381,46 @@ func TestTwoPushers(t *testing.T) {
 				t.Error("a relay fails because another one was faster")
 			}
 		}
+	})
+}
+
+// other makes parts and segments with bytes of its own.
+type other struct{ packager.Sink }
+
+func (o other) Put(ctx context.Context, obj packager.Object) error {
+	if obj.Key.Kind == packager.Part || obj.Key.Kind == packager.Segment {
+		obj.Data = append(slices.Clone(obj.Data), "a twin's"...)
+	}
+	return o.Sink.Put(ctx, obj)
+}
+
+// TestOtherBytes: two nodes push the same station with sound that is not the same to the
+// byte. What is there first stays, and neither fails.
+func TestOtherBytes(t *testing.T) {
+	inBubble(t, func(s *setting) {
+		reg := prometheus.NewRegistry()
+		twin := relaytest.New(t, other{s.newRelay(reg)}, s.talk.MSN)
+		synctest.Wait()
+		for range 40 {
+			s.run(relaytest.PartDur)
+			for twin.Edge().Compare(s.talk.Edge()) < 0 {
+				twin.Next()
+			}
+			synctest.Wait()
+			if s.talk.Part == 3 { // and the other way round
+				twin.Next()
+				synctest.Wait()
+			}
+		}
+		if n := figure(t, reg, "longwave_relay_conflicts_total") + figure(t, s.reg, "longwave_relay_conflicts_total"); n == 0 {
+			t.Error("no bytes were in the way of others")
+		}
+		for i, r := range []*prometheus.Registry{s.reg, reg} {
+			if figure(t, r, "longwave_relay_failing") != 0 || figure(t, r, "longwave_relay_lag_seconds") > 0.7 {
+				t.Errorf("relay %d fails or is late", i+1)
+			}
+		}
+		s.atEdge("opus-24", "aac-48")
 	})
 }
 
