@@ -2,7 +2,6 @@ package origin
 
 import (
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -130,7 +129,7 @@ func (l *Live) listed(station string) (names map[string]bool, ok bool) {
 			return nil, false
 		}
 		for _, v := range m.Variants {
-			names[path.Base(path.Dir(v.URI))] = true
+			names[packager.RenditionOf(v.URI)] = true
 		}
 		ok = true
 	}

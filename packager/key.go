@@ -3,6 +3,7 @@ package packager
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 )
@@ -80,6 +81,11 @@ func (k Key) ContentType() string {
 
 // Immutable reports whether the bytes under k never change.
 func (k Key) Immutable() bool { return k.Kind == Init || k.Kind == Segment || k.Kind == Part }
+
+// RenditionOf returns the name of the rendition whose media playlist is at uri, as
+// "opus-24/live.m3u8" or an absolute address has it. It is no [ValidName] where uri leads
+// elsewhere.
+func RenditionOf(uri string) string { return path.Base(path.Dir(uri)) }
 
 // ParseKey is the inverse of [Key.String]: every key has one spelling, and a
 // string that is not one is refused with an error that wraps [ErrKey].

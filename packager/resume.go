@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
@@ -54,7 +53,7 @@ func (p *Packager) retire(ctx context.Context) {
 			continue
 		}
 		for _, v := range m.Variants {
-			name := path.Base(path.Dir(v.URI))
+			name := RenditionOf(v.URI)
 			if !ValidName(name) || slices.ContainsFunc(p.opt.Ladder, func(r Rung) bool { return r.Name == name }) {
 				continue
 			}

@@ -73,8 +73,9 @@ func newServer(h http.Handler, log *log.Logger) *http.Server {
 	}
 }
 
-// bodyTime is how long a request may send its body, unless who reads it says otherwise.
-const bodyTime = 15 * time.Second
+// bodyTime is how long a request may send its body, unless who reads it says otherwise: as
+// long as there is for the answer.
+const bodyTime = 30 * time.Second
 
 // inTime bounds the time for bodies. The server's ReadTimeout would do that for requests
 // without one too, and end those that wait; without any, a body that was refused and never

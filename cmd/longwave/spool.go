@@ -85,7 +85,7 @@ func (s *spool) compare(ctx context.Context) error {
 	case n > 0 && first:
 		s.log.InfoContext(ctx, "the bucket lacks what an earlier run kept on the disk: it gets that when there is nothing newer", "objects", n)
 	case n > 0:
-		s.log.ErrorContext(ctx, "the bucket has lost objects that it had acknowledged: it gets them again; look at its life-cycle rules, and who else deletes there", "objects", n)
+		s.log.ErrorContext(ctx, "the bucket lacks objects that were put there: it gets them again; look at its life-cycle rules, and who else deletes there", "objects", n)
 	}
 	return nil
 }

@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path"
 	"slices"
 	"sync"
 	"time"
@@ -173,7 +172,7 @@ func (s *station) lists(ctx context.Context) ([]packager.Object, error) {
 		}
 		s.named[name] = nil
 		for _, v := range m.Variants {
-			if r := path.Base(path.Dir(v.URI)); packager.ValidName(r) {
+			if r := packager.RenditionOf(v.URI); packager.ValidName(r) {
 				s.named[name] = append(s.named[name], r)
 			}
 		}

@@ -3,11 +3,10 @@ package relay
 import (
 	"cmp"
 	"context"
-	"path"
 	"slices"
 	"time"
 
-	"longwave/packager/hls"
+	"longwave/packager"
 )
 
 const (
@@ -159,7 +158,7 @@ func (r *Relay) ladder() []rung {
 	for station, lists := range r.desk.multivariants() {
 		for _, m := range lists {
 			for _, v := range m.Variants {
-				w := r.known(station, rendition(v))
+				w := r.known(station, packager.RenditionOf(v.URI))
 				if w != nil && !slices.ContainsFunc(all, func(o rung) bool { return o.way == w }) {
 					all = append(all, rung{way: w, codec: v.Codecs, bandwidth: v.Bandwidth})
 				}
@@ -182,6 +181,3 @@ func (r *Relay) ladder() []rung {
 	})
 	return all
 }
-
-// rendition returns the name of the rendition that a variant's URI leads to.
-func rendition(v hls.Variant) string { return path.Base(path.Dir(v.URI)) }

@@ -159,7 +159,7 @@ func (r *Relay) strip(station string, data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("read a list of %s: %w", station, err)
 	}
 	away := func(v hls.Variant) bool {
-		w := r.known(station, rendition(v))
+		w := r.known(station, packager.RenditionOf(v.URI))
 		return w != nil && w.standing.Load() != listed
 	}
 	if !slices.ContainsFunc(m.Variants, away) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -356,7 +355,7 @@ func (w *way) reports(c *hls.Media) *hls.Media {
 	d, changed := *c, false
 	d.Reports = make([]hls.RenditionReport, 0, len(c.Reports))
 	for _, r := range c.Reports {
-		o := w.relay.known(w.station, path.Base(path.Dir(r.URI)))
+		o := w.relay.known(w.station, packager.RenditionOf(r.URI))
 		if o == nil || o.isShed() || o.reached.Load() == nil {
 			changed = true
 			continue
