@@ -97,10 +97,11 @@ export interface Limits {
 /**
  * Time limits of requests. 800 ms leaves a hung pathway before the sound in
  * hand ends, but a blocked playlist may take a part and a slow line its round
- * trips, so the limit grows with both, and with each attempt that failed.
+ * trips, so the limit grows with both, and with each attempt that failed. Where there
+ * are no parts seconds of sound are in hand, and a store may be slow.
  */
 export function limits(part: number, roundTripMs: number, failures: number): Limits {
-  const need = Math.max(800, 1000 * part + 400) + 2 * roundTripMs;
+  const need = Math.max(part === 0 ? 2500 : 800, 1000 * part + 400) + 2 * roundTripMs;
   const firstByteMs = Math.round(Math.min(10_000, need * 1.5 ** failures));
   return { firstByteMs, loadMs: firstByteMs + 4000 };
 }

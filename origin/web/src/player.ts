@@ -13,6 +13,8 @@ const OVERDUE_MS = 6000;
 /** Time that a session may be silent, without having failed, before it counts as broken. */
 const STALL_MS = 2500;
 
+/** Sound in hand, in seconds, that is worth keeping. */
+const IN_HAND_S = 0.5;
 /** So long it is said that the usual way is back. */
 const RETURNED_MS = 15_000;
 
@@ -199,13 +201,18 @@ export class Player {
     this.mendable = why !== 'media';
     if (why === 'absent' && this.state.station !== 'present') this.source++;
     if (why === 'absent') this.dispatch({ type: 'station', station: 'absent' });
-    if (why === 'network' && !this.brief()) this.nextHost();
+    if (why === 'network' && !this.bridges()) this.nextHost();
     this.plan();
   }
 
   /** A sound that was heard is missing since a moment ago: its host may only start again. */
   private brief(): boolean {
     return this.state.heard && this.now() - (this.brokenAt ?? this.now()) < BRIEF_MS;
+  }
+
+  /** What was heard goes on where it is: for a moment, and as long as there is sound in hand. */
+  private bridges(): boolean {
+    return this.brief() || (this.state.heard && (this.session?.status()?.buffer ?? 0) > IN_HAND_S);
   }
 
   // Another host may answer: once round at once, then as every attempt waits. A browser that
@@ -281,7 +288,7 @@ export class Player {
     if (!this.engine) return;
     if (this.retryAt !== null) {
       if (now < this.retryAt) return;
-      if (status && this.mendable && this.brief()) {
+      if (status && this.mendable && this.bridges()) {
         this.retryAt = null;
         this.mended = true;
         this.session?.retry();

@@ -161,7 +161,7 @@ export class Ways {
    * quick one; before there was one it is, unless nothing is on air (absent).
    */
   reserve(url: string, now: number, absent = false): Route[] {
-    if (isPart(url)) return [];
+    if (isPart(url) || !this.variant(url)) return [];
     if (this.fallen && !this.rising) return this.plain().length === 0 ? [] : this.by(this.quick(), url, now);
     if (isPlaylist(url) && (!this.graceOver(now) || (absent && !this.quickSeen))) return [];
     return this.by(this.plain(), url, now);

@@ -316,6 +316,32 @@ describe('the page', { concurrency: 3 }, () => {
     });
   }
 
+  scene('the clock is wrong by hours, and is set while sound plays: nobody hears it', {}, async (context) => {
+    const page = await context.newPage();
+    await page.addInitScript(() => {
+      const { now } = Date;
+      window.wrong = -5 * 3_600_000;
+      Date.now = () => now() + window.wrong;
+    });
+    await page.goto(talk.url);
+    await page.click('#toggle');
+    await phase(page, 'playing');
+    await page.waitForTimeout(2000);
+    const seeks = await page.evaluate(async () => {
+      const audio = document.querySelector('#audio');
+      let seen = 0;
+      audio.addEventListener('seeking', () => seen++);
+      for (const hours of [9, -9]) {
+        window.wrong += hours * 3_600_000;
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+      }
+      return seen;
+    });
+    assert.equal(seeks, 0);
+    assert.equal(await page.getAttribute('#player', 'data-phase'), 'playing');
+    assert.match(await page.textContent('#behind'), /^[0-3]\.\d s behind$/);
+  });
+
   scene('the listener’s line is gone for 3 s: sound comes back by itself', {}, async (context) => {
     const page = await lead(context, talk.url, 'playing');
     await context.setOffline(true);

@@ -16,17 +16,19 @@ class World {
   hosts = [['opus.m3u8', 'index.m3u8']];
   sources: string[] = [];
   reliable: boolean[] = [];
+  stale: (number | null)[] = [];
   known: Pick<Attempt, 'hosts' | 'wasQuick'>[] = [];
   reach = (_source: string): boolean => true;
   retries = 0;
   jumps = 0;
   backup = false; // it comes from a store
   latency = 2; // of the store
+  most = 1.3; // sound in hand
   phase = '';
   state: State | null = null;
   private buffer = 0;
   private attempt: Attempt | null = null;
-  private edge = 0;
+  edge = 0;
   readonly audio = Object.assign(new EventTarget(), {
     currentTime: 0,
     seeking: false,
@@ -49,6 +51,7 @@ class World {
     this.attempts.push(this.now);
     this.sources.push(attempt.source);
     this.reliable.push(attempt.reliable);
+    this.stale.push(attempt.staleEdge);
     this.known.push({ hosts: attempt.hosts, wasQuick: attempt.wasQuick });
     this.attempt = attempt;
     this.buffer = 0;
@@ -78,7 +81,7 @@ class World {
     if (this.attempt && !this.reach(this.attempt.source)) hooks?.failed('network');
     else if (this.line === 'up') {
       this.edge++;
-      this.buffer = Math.min(1.3, this.buffer + 0.5);
+      this.buffer = Math.min(this.most, this.buffer + 0.5);
       hooks?.found();
       hooks?.moved();
     } else if (this.line === 'ended') hooks?.ended();
@@ -174,6 +177,20 @@ scene('a hiccup is bridged with the sound in hand', () => {
   assert.equal(silent + pass(world, 5), 0);
   assert.equal(world.attempts.length, 1, 'nothing was begun anew');
   assert.ok(world.retries > 0);
+});
+
+scene('as long as there is sound in hand nothing is begun anew', () => {
+  const world = new World();
+  world.hosts = [['index.m3u8'], ['https://b.example/talk/index.m3u8']];
+  world.most = 6;
+  open(world).play();
+  pass(world, 10);
+  world.line = 'network';
+  const silent = pass(world, 5);
+  world.line = 'up';
+  assert.equal(silent + pass(world, 5), 0);
+  assert.equal(world.attempts.length, 1);
+  assert.ok(world.retries < 20, `${world.retries} retries in 5 s`);
 });
 
 scene('what is missing at first is waited for, and the other list is tried', () => {
@@ -381,6 +398,16 @@ scene('who is too near for a store goes back a little when the sound in hand is 
   world.line = 'hung';
   pass(world, 2);
   assert.equal(world.jumps, 1);
+});
+
+scene('what was heard already is not begun with again', () => {
+  const world = new World();
+  open(world).play();
+  pass(world, 5);
+  world.line = 'media';
+  const edge = world.edge;
+  pass(world, 10);
+  assert.deepEqual(world.stale.slice(0, 2), [null, edge]);
 });
 
 scene('who knows quick pathways asks every attempt for them', () => {

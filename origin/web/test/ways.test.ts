@@ -77,6 +77,7 @@ test('an address is the same on every pathway, and back', () => {
 
 test('an address of no pathway has one way', () => {
   assert.deepEqual(order(two(), 0, 'https://c.example/live.m3u8'), [null]);
+  assert.deepEqual(two().reserve('https://c.example/live.m3u8', 0), [], 'and is not asked again at once');
 });
 
 test('a pathway that failed comes last, for longer each time, and then first again', () => {
