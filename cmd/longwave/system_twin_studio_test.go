@@ -27,11 +27,13 @@ type twinEvening struct {
 	Gaps map[string]map[string]int64 // ms, by scene and by who hears
 }
 
-// The longest silences that are borne, on a machine under load: in the ears of those who
-// talk when a node dies and when it comes back, and of the other node's listeners ever.
+// The longest silences that are borne, on a machine with twenty times the work that it can
+// do at once: in the ears of those who talk when a node dies and when it comes back, and of
+// the other node's listeners when the node dies and ever. Without a handler it is seconds.
 const (
 	mostEarGap  = 2 * time.Second
-	mostTwinGap = 300 * time.Millisecond
+	mostTwinGap = 500 * time.Millisecond
+	mostEverGap = 2 * time.Second
 )
 
 // TestTwinStudio: host and guest in two real browsers at the studio of the first of two
@@ -53,10 +55,10 @@ func TestTwinStudio(t *testing.T) {
 			}
 		}
 	}
-	gap := e.silence(nodes[1], "live", "over")
-	t.Logf("longest silence in the other node's programme: %v", gap)
-	if gap > mostTwinGap {
-		t.Errorf("the listeners of the node that lived heard nothing for %v", gap)
+	dies, ever := e.silence(nodes[1], "live", "start"), e.silence(nodes[1], "live", "over")
+	t.Logf("longest silence in the other node's programme: %v when the first dies, %v ever", dies, ever)
+	if dies > mostTwinGap || ever > mostEverGap {
+		t.Errorf("the listeners of the node that lived heard nothing for %v when the other died, for %v ever", dies, ever)
 	}
 	for _, w := range []struct {
 		node     *systemtest.Node

@@ -10,9 +10,10 @@ import { Carrier, Deeds, hear, lead } from './twins';
 /** Why a speaker is back at the door. */
 export type Parting = Extract<Key, `parted_${string}`>;
 
-/** How often it is looked whether all twins are well, and how long a voice may take, in ms. */
+/** How often it is looked whether all twins are well, how long a voice may take, and how long a twin may say nothing, in ms. */
 const lookEvery = 120;
 const lameAfter = 2000;
+const hungAfter = 2000;
 
 export class Studio implements Room {
   readonly mic: Microphone;
@@ -26,6 +27,7 @@ export class Studio implements Room {
   private leader: Twin; // whose word is shown
   private heard: Twin; // whose return is heard
   private readonly lameSince = new Map<Twin, number>();
+  private hanging = 0; // twins
   private readonly carrier: Carrier;
   private music: boolean | null = null;
   private awake: WakeLockSentinel | null = null;
@@ -117,8 +119,9 @@ export class Studio implements Room {
   }
 
   /** What is wrong with the way to each twin. */
-  private troubleOf({ lines, foreign }: Twin): Trouble {
-    if (foreign) return 'events';
+  private troubleOf(twin: Twin): Trouble {
+    const { lines, foreign } = twin;
+    if (foreign || (this.twins.length > 1 && this.hangs(twin))) return 'events';
     return trouble({ events: lines.events.state, voice: lines.voice.state, ear: lines.ear.state }, navigator.onLine);
   }
 
@@ -153,9 +156,14 @@ export class Studio implements Room {
     this.show();
   }
 
+  /** Whether a twin that is connected says nothing any more. */
+  private hangs(twin: Twin): boolean {
+    return twin.there && performance.now() - twin.spokeAt > hungAfter;
+  }
+
   private weighed(twin: Twin): { twin: Twin; there: boolean; lame: boolean } {
     const since = this.lameSince.get(twin);
-    return { twin, there: twin.there, lame: since !== undefined && performance.now() - since > lameAfter };
+    return { twin, there: twin.there && !this.hangs(twin), lame: since !== undefined && performance.now() - since > lameAfter };
   }
 
   measured(t: Twin): void {
@@ -219,7 +227,9 @@ export class Studio implements Room {
     }
     const before = this.leader;
     this.leader = lead(this.twins.map((t) => this.weighed(t)), this.weighed(before)).twin;
-    if (this.leader !== before) this.changed();
+    const hanging = this.twins.filter((t) => this.hangs(t)).length;
+    if (this.leader !== before || hanging !== this.hanging) this.changed();
+    this.hanging = hanging;
     if (!this.joined) return;
     const ears = await Promise.all(this.twins.map(async (twin) => ({ twin, there: twin.there, missing: await twin.listened(now) })));
     const { twin } = hear(ears, ears.find((e) => e.twin === this.heard)!);

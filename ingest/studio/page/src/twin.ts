@@ -30,6 +30,7 @@ export class Twin {
   levels: Levels | null = null;
   news: News[] = [];
   foreign: Refusal | null = null; // the key holds elsewhere and not here
+  spokeAt = -Infinity; // when its last event came; levels come ten times a second
   met = false; // what hosts made was brought here since the events began
   private lastNews = '';
   private bye = '';
@@ -128,6 +129,7 @@ export class Twin {
   }
 
   private take(e: StreamEvent, up: () => void): void {
+    this.spokeAt = performance.now();
     switch (e.event) {
       case 'state':
         this.see(JSON.parse(e.data) as Snapshot);

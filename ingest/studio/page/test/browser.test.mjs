@@ -531,6 +531,21 @@ describe('the studio', { concurrency: 3 }, () => {
     assert.equal(asked(a, 'PUT', '/record').length, before, 'what is the same is not brought again');
   });
 
+  pair('twins: one that hangs does not lead, and a deed does not wait for it', async (context, a, b) => {
+    for (const s of [a, b]) s.set({ phase: 'live', audience_hears: 'live', broadcast: broadcast({ state: 'live' }), speakers: [seat('g1', 'Jonas', { on_air: true })] });
+    const page = await open(context, a, 'HOST');
+    await join(page);
+    await connected(page, 'whep', 2);
+    a.hung = true;
+    await page.waitForSelector('.trouble[data-calm]:not(:empty)');
+    await page.click('[data-seat="g1"] >> text=Mute');
+    await page.waitForSelector('[data-seat="g1"][data-muted]');
+    assert.equal(b.state.speakers.find((p) => p.seat === 'g1').muted, true);
+    assert.equal(await page.textContent('.notice'), '');
+    a.hung = false;
+    await page.waitForSelector('.trouble:empty', { state: 'attached' });
+  });
+
   pair('twins: one that does not know the key is nobody\'s matter but the host\'s', async (context, a, b) => {
     b.refused.HOST = [401, 'unauthorized'];
     b.refused.GUEST = [403, 'expired'];

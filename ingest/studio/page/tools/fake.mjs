@@ -54,6 +54,7 @@ class Fake {
   calls = []; // method, path, body and time of what was asked
   streams = new Set();
   voices = new Map(); // seat: the resource of its voice
+  hung = false; // true: nothing is said and nothing answered
   down = false; // true: no answer but a closed connection
   media = 201; // the status of the next answers to WHIP and WHEP
   levels = {};
@@ -74,6 +75,7 @@ class Fake {
   }
 
   send(stream, event, data, id) {
+    if (this.hung) return;
     stream.response.write(`${id ? `id: ${id}\n` : ''}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
@@ -130,6 +132,7 @@ class Fake {
 
   async handle(request, response) {
     if (this.down) return request.socket.destroy();
+    if (this.hung) return;
     if (this.shares(request, response)) return;
     const { pathname } = new URL(request.url, 'http://x');
     if (pathname === '/studio/talk') {
