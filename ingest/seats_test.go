@@ -21,6 +21,16 @@ func (d *desk) hostClaim(name string) ingest.Claim {
 	return ingest.Claim{Station: "talk", Token: text, Transport: "stdin"}
 }
 
+// restore restarts the desk with the place of a claim's owner.
+func (d *desk) restore(c ingest.Claim) {
+	d.t.Helper()
+	tok, err := d.gate.Check(c)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.programme.Desk().Restore([]ingest.Place{{Seat: tok.ID, Name: tok.Name, Role: tok.Role}})
+}
+
 // TestEarsFirst: a page that hears before it speaks takes no place on air: of two who come
 // so to a station that nobody hosts, one is heard.
 func TestEarsFirst(t *testing.T) {
@@ -46,11 +56,7 @@ func TestHostListensAfterRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, 0)
 		host, c := d.programme.Desk(), d.hostClaim("Anna")
-		tok, err := d.gate.Check(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		host.Restore([]ingest.Place{{Seat: tok.ID, Name: "Anna", Role: token.Host}})
+		d.restore(c)
 		d.hear(100 * time.Millisecond)
 		d.ear(c)
 		say(d.open(d.claim("Bert")), tones["Bert"], 5*time.Second)
@@ -72,11 +78,7 @@ func TestHostComesBackAfterTheDoors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, 0)
 		host, c := d.programme.Desk(), d.hostClaim("Anna")
-		tok, err := d.gate.Check(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		host.Restore([]ingest.Place{{Seat: tok.ID, Name: "Anna", Role: token.Host}})
+		d.restore(c)
 		host.SetAuto(false)
 		d.hear(100 * time.Millisecond)
 		say(d.open(c), tones["Anna"], 5*time.Second)

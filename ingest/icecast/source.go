@@ -90,7 +90,7 @@ func (s *source) run(ctx context.Context) error {
 	s.o.Log.InfoContext(ctx, "source on a lane", "transport", s.claim.Transport, "station", s.claim.Station, "remote", s.claim.Remote, "format", s.format.String())
 	err = s.carry(l, prefix)
 	if closeErr := l.Close(); closeErr != nil && errors.Is(err, io.EOF) {
-		err = laneError{closeErr}
+		err = parting.LaneError{Err: closeErr}
 	}
 	return err
 }
@@ -103,7 +103,7 @@ func (s *source) carry(l lane, prefix []byte) error {
 		if len(data) > 0 {
 			received.Add(float64(len(data)))
 			if err := l.Push(ingest.Packet{Data: data, PTS: -1, Arrival: time.Now()}); err != nil {
-				return laneError{err}
+				return parting.LaneError{Err: err}
 			}
 		}
 		if readErr != nil {
@@ -117,14 +117,9 @@ func (s *source) carry(l lane, prefix []byte) error {
 
 func (s *source) codec() string { return s.format.Codec.String() }
 
-// A laneError is what a lane said to a packet.
-type laneError struct{ error }
-
-func (e laneError) Unwrap() error { return e.error }
-
 // verdict returns what the client is answered and the metrics' result.
 func (s *source) verdict(err error) (status int, result string) {
-	_, ofLane := errors.AsType[laneError](err)
+	_, ofLane := errors.AsType[parting.LaneError](err)
 	switch {
 	case errors.Is(err, errStopped), errors.Is(err, ingest.ErrClosed):
 		return http.StatusServiceUnavailable, resultClosed

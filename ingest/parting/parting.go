@@ -29,6 +29,15 @@ const (
 	Broken = "broken" // the connection failed
 )
 
+// A LaneError is what a lane said to a packet: the client's sound is at fault, not its
+// connection.
+type LaneError struct{ Err error }
+
+func (e LaneError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the lane said.
+func (e LaneError) Unwrap() error { return e.Err }
+
 // A Source is what is told of one.
 type Source struct {
 	Claim  ingest.Claim

@@ -42,7 +42,12 @@ func (c Clock) Drift() time.Duration {
 // the past returns at once, so a caller that woke late runs every frame that is
 // due: there is no tick to lose.
 func (c Clock) Wait(ctx context.Context, p Pos) error {
-	d := c.Until(p)
+	return Sleep(ctx, c.Until(p))
+}
+
+// Sleep waits for d or until ctx ends; it returns ctx's cause then. A d that is not
+// positive is over at once.
+func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return context.Cause(ctx)
 	}

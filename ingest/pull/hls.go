@@ -10,6 +10,7 @@ import (
 
 	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
 	"golang.org/x/sync/errgroup"
+	"longwave/ingest/pcm"
 )
 
 const (
@@ -171,7 +172,7 @@ func (f *follower) reload(ctx context.Context, at time.Time) (*playlist.Media, e
 	wait := time.Until(at)
 	again := firstWait
 	for {
-		if err := pause(ctx, max(wait, 0)); err != nil {
+		if err := pcm.Sleep(ctx, max(wait, 0)); err != nil {
 			return nil, err
 		}
 		m, err := f.load(ctx)
@@ -270,7 +271,7 @@ func (f *follower) segment(ctx context.Context, m *playlist.Media, s *playlist.M
 			out.lost = segmentLost
 			return out, nil
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pcm.Sleep(ctx, wait); err != nil {
 			return out, err
 		}
 		wait *= 2

@@ -7,6 +7,7 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode"
+	"longwave/ingest/pcm"
 )
 
 // mostDamaged is how many segments in a row may be unreadable.
@@ -151,5 +152,5 @@ func (p *pacer) wait(ctx context.Context, d time.Duration) error {
 	if left <= 0 {
 		return nil
 	}
-	return pause(ctx, left)
+	return pcm.Sleep(ctx, left)
 }

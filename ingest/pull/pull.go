@@ -18,6 +18,7 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode"
+	"longwave/ingest/pcm"
 )
 
 // lane is a speaker's way to the mixer: *ingest.Lane.
@@ -144,7 +145,7 @@ func (p *Puller) Run(ctx context.Context) error {
 			p.failed = true
 			p.o.Log.WarnContext(ctx, "pull failed, trying again until it works", "url", p.shown, "reason", err)
 		}
-		if err := pause(ctx, p.spread(wait)); err != nil {
+		if err := pcm.Sleep(ctx, p.spread(wait)); err != nil {
 			return fmt.Errorf("pull %s: %w", p.shown, err)
 		}
 		wait = min(2*wait, mostWait)
@@ -156,18 +157,6 @@ func (p *Puller) spread(d time.Duration) time.Duration {
 	h := fnv.New32a()
 	_, _ = io.WriteString(h, p.o.Station+" "+p.o.Name)
 	return d*9/10 + d/5*time.Duration(h.Sum32()%1000)/1000
-}
-
-// pause waits for d.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // result is how a connection ended, for the metrics.

@@ -9,6 +9,7 @@ import (
 	"github.com/bluenviron/gortmplib/pkg/message"
 
 	"longwave/ingest/decode"
+	"longwave/ingest/parting"
 	"longwave/ingest/pcm"
 	"longwave/ingest/titles"
 	"longwave/ingest/units"
@@ -112,7 +113,7 @@ func (s *source) put(at time.Duration, unit []byte) error {
 	ok, err := s.track.Put(pcm.Samples(at), unit, time.Now())
 	switch {
 	case err != nil:
-		return laneError{err}
+		return parting.LaneError{Err: err}
 	case !ok:
 		return s.damage(decode.ErrNotAudio)
 	}

@@ -25,6 +25,7 @@ import (
 
 	"longwave/ingest"
 	"longwave/ingest/decode"
+	"longwave/ingest/pcm"
 	"longwave/ingest/token"
 	"longwave/ingest/turnstile"
 )
@@ -153,21 +154,11 @@ func (s *Server) Run(ctx context.Context) error {
 		case err != nil: // out of files: it may pass
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			s.o.Log.WarnContext(ctx, "rtmp cannot accept", "reason", err, "pause", pause)
-			wait(ctx, pause)
+			_ = pcm.Sleep(ctx, pause)
 			continue
 		}
 		pause = 0
 		s.take(ctx, conn)
-	}
-}
-
-// wait returns after a while, or when ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"longwave/ingest"
 	"longwave/ingest/decode"
 	"longwave/ingest/parting"
+	"longwave/ingest/pcm"
 	"longwave/ingest/units"
 )
 
@@ -65,7 +66,7 @@ func (s *Server) serve(ctx context.Context, w *wire, remote string) {
 	if src.lane != nil {
 		s.m.active.WithLabelValues(src.codec()).Dec()
 		if closeErr := src.lane.Close(); closeErr != nil && errors.Is(err, errGoodbye) {
-			err = laneError{closeErr}
+			err = parting.LaneError{Err: closeErr}
 		}
 	}
 	result := verdict(err)
@@ -88,7 +89,7 @@ func (s *source) run() (err error) {
 	t, err := s.check(s.claim)
 	s.claim.Station = t.Station
 	if err != nil {
-		wait(s.ctx, refusalDelay)
+		_ = pcm.Sleep(s.ctx, refusalDelay)
 		return s.refuse(err)
 	}
 	s.wire.trusted = true
@@ -208,14 +209,9 @@ func (s *source) refuse(err error) error {
 
 func (s *source) codec() string { return s.format.Codec.String() }
 
-// A laneError is what a lane said to a packet.
-type laneError struct{ error }
-
-func (e laneError) Unwrap() error { return e.error }
-
 // verdict returns the metrics' result.
 func verdict(err error) string {
-	_, ofLane := errors.AsType[laneError](err)
+	_, ofLane := errors.AsType[parting.LaneError](err)
 	switch {
 	case errors.Is(err, errStopped), errors.Is(err, ingest.ErrClosed):
 		return resultClosed

@@ -11,6 +11,7 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts/codecs"
 
 	"longwave/ingest/decode"
+	"longwave/ingest/parting"
 	"longwave/ingest/pcm"
 	"longwave/ingest/units"
 )
@@ -111,7 +112,7 @@ func (d *demuxer) units(pts int64, all [][]byte) error {
 		ok, err := put(unit, now)
 		switch {
 		case err != nil:
-			return laneError{err}
+			return parting.LaneError{Err: err}
 		case !ok:
 			d.damage(decode.ErrNotAudio)
 			continue

@@ -16,6 +16,7 @@ import (
 	"longwave/ingest"
 	"longwave/ingest/decode"
 	"longwave/ingest/parting"
+	"longwave/ingest/pcm"
 	"longwave/ingest/units"
 )
 
@@ -66,7 +67,7 @@ func (s *source) serve(req gosrt.ConnRequest) {
 	if s.lane != nil {
 		s.m.active.WithLabelValues(s.codec()).Dec()
 		if closeErr := s.lane.Close(); closeErr != nil && errors.Is(err, io.EOF) {
-			err = laneError{closeErr}
+			err = parting.LaneError{Err: closeErr}
 		}
 	}
 	result := verdict(err)
@@ -122,7 +123,7 @@ func (s *source) greet(req gosrt.ConnRequest) error {
 	s.claim.Station, s.claim.Token = station, key
 	t, err := s.check(s.claim)
 	if err != nil {
-		wait(s.ctx, refusalDelay)
+		_ = pcm.Sleep(s.ctx, refusalDelay)
 		return err
 	}
 	s.claim.Station = t.Station
@@ -155,16 +156,6 @@ func rejection(err error) gosrt.RejectionReason {
 		return gosrt.REJX_FORBIDDEN
 	}
 	return gosrt.REJ_PEER
-}
-
-// wait returns after a while, or when ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 // connected notes the connection; false when it is to end already.
@@ -221,14 +212,9 @@ func (s *source) heard() {
 
 func (s *source) codec() string { return s.format.Codec.String() }
 
-// A laneError is what a lane said to a packet.
-type laneError struct{ error }
-
-func (e laneError) Unwrap() error { return e.error }
-
 // verdict returns the metrics' result.
 func verdict(err error) string {
-	_, ofLane := errors.AsType[laneError](err)
+	_, ofLane := errors.AsType[parting.LaneError](err)
 	switch {
 	case errors.Is(err, errStopped), errors.Is(err, ingest.ErrClosed):
 		return resultClosed

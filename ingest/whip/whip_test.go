@@ -1,7 +1,6 @@
 package whip_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"longwave/ingest"
+	"longwave/ingest/ingesttest"
 	"longwave/ingest/pcm"
 	"longwave/ingest/pcm/pcmtest"
 	"longwave/ingest/token"
@@ -32,25 +32,8 @@ type studio struct {
 	server    *whip.Server
 	reg       *prometheus.Registry
 	url       string
-	log       *lockedBuffer
+	log       *ingesttest.Log
 	frames    chan []float32 // what the programme plays; the newest when nobody reads
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func newStudio(t testing.TB, o whip.Options) *studio {
@@ -59,7 +42,7 @@ func newStudio(t testing.TB, o whip.Options) *studio {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &studio{t: t, signer: signer, reg: prometheus.NewRegistry(), log: &lockedBuffer{}, frames: make(chan []float32, 64)}
+	s := &studio{t: t, signer: signer, reg: prometheus.NewRegistry(), log: &ingesttest.Log{}, frames: make(chan []float32, 64)}
 	clock := pcm.NewClock(time.Now())
 	s.programme = ingest.NewProgramme(ingest.ProgrammeOptions{Station: "talk", Clock: clock, Start: clock.Now().Ceil(960), Log: slog.New(slog.DiscardHandler)})
 	s.gate = ingest.NewGate(ingest.GateOptions{Tokens: signer, Log: slog.New(slog.DiscardHandler)}, s.programme)
