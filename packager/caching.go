@@ -9,7 +9,7 @@ import (
 const (
 	CacheMultivariant = "public, max-age=10, stale-while-revalidate=30, stale-if-error=3600"
 	CacheMedia        = "public, max-age=1, stale-if-error=4"
-	CacheBlocking     = "public, max-age=12" // a media playlist asked for with _HLS_msn
+	CacheBlocking     = "public, max-age=1" // a media playlist asked for with _HLS_msn: see DECISIONS.md
 	CacheForever      = "public, max-age=31536000, immutable"
 	CachePart         = "public, max-age=3600, immutable"
 	CacheState        = "public, max-age=5"

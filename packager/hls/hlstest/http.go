@@ -87,7 +87,9 @@ func (resp Response) content(r *report) {
 }
 
 // caching checks Cache-Control against the times of appendix B.1. A multivariant
-// playlist may be cached for as long as one likes.
+// playlist may be cached for as long as one likes. A blocked one has to be cached for a
+// moment, so that a cache asks once for all who wait; the six target durations that are
+// recommended there silence players that ask again for what they have (Video.js).
 func (resp Response) caching(r *report) {
 	all := cacheControl(resp.Header)
 	if len(all) == 0 {
@@ -100,7 +102,7 @@ func (resp Response) caching(r *report) {
 	}
 	age, ok := maxAge(all)
 	switch resp.Resource {
-	case MultivariantPlaylist:
+	case MultivariantPlaylist, BlockedPlaylist:
 		if ok && age > 0 {
 			return
 		}

@@ -14,7 +14,7 @@ func response(kind hlstest.Resource, changes ...string) hlstest.Response {
 	cache := map[hlstest.Resource]string{
 		hlstest.MultivariantPlaylist: "public, max-age=10, stale-while-revalidate=30, stale-if-error=3600",
 		hlstest.MediaPlaylist:        "public, max-age=1, stale-if-error=4",
-		hlstest.BlockedPlaylist:      "public, max-age=12",
+		hlstest.BlockedPlaylist:      "public, max-age=1",
 		hlstest.InitSegment:          "public, max-age=31536000, immutable",
 		hlstest.MediaSegment:         "public, max-age=31536000, immutable",
 		hlstest.PartialSegment:       "public, max-age=3600, immutable",
@@ -56,7 +56,7 @@ var brokenHTTP = map[string][]hlstest.Response{
 	"http-length":        {response(hlstest.PartialSegment, "Content-Length", "")},
 	"http-cache-missing": {response(hlstest.MediaPlaylist, "Cache-Control", "")},
 	"http-cache-age": {
-		response(hlstest.MediaPlaylist, "Cache-Control", "max-age=2"), response(hlstest.BlockedPlaylist, "Cache-Control", "max-age=1"),
+		response(hlstest.MediaPlaylist, "Cache-Control", "max-age=2"), response(hlstest.BlockedPlaylist, "Cache-Control", "max-age=0"),
 		response(hlstest.MediaSegment, "Cache-Control", "no-store, max-age=100"), response(hlstest.MultivariantPlaylist, "Cache-Control", "private"),
 		response(hlstest.MediaPlaylist, "Cache-Control", "max-age=1, s-maxage=30"),
 	},

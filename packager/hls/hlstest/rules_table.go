@@ -135,7 +135,7 @@ var rules = []Rule{
 	{"http-gzip", "6.2.1, B.1", Should, HTTP, "playlists are sent with gzip to clients that accept it"},
 	{"http-length", "6.2.6", Should, HTTP, "Content-Length is known: what is sent is complete"},
 	{"http-cache-missing", "B.1", Should, HTTP, "Cache-Control says how long a response is good"},
-	{"http-cache-age", "B.1", Should, HTTP, "playlists are cached for at most half a target duration, blocked ones and media for six or longer"},
+	{"http-cache-age", "B.1", Should, HTTP, "playlists are cached for at most half a target duration, blocked ones for a moment or longer, media for six target durations or longer"},
 	{"http-cache-error", "-", Should, HTTP, "errors are not cached"},
 	{"http-cors", "-", Should, HTTP, "pages of every origin may read (Access-Control-Allow-Origin: *)"},
 	{"http-cookie", "-", Should, HTTP, "no cookie is set: it would keep caches from sharing"},
