@@ -71,7 +71,7 @@ var (
 	closedPaths = [...]string{
 		"7.xsl", "admin", "api", "healthz", "ice", "metrics", "push", "readyz", "status-json.xsl", "studio", "whep", "whip",
 	}
-	openPaths   = [...]string{"oembed"} // the audience's
+	openPaths = [...]string{"oembed"} // the audience's
 )
 
 // ClosedPaths returns the first elements of paths that are not for the audience, sorted.
