@@ -38,6 +38,9 @@ const (
 	// there a moment later, and a cache that cannot forbear to keep errors gives them to
 	// everybody until then.
 	CacheErrors = 100 * time.Millisecond
+	// CacheGone is the status of a live playlist that nobody has anew and that is too old to
+	// be given: players and caches go on to the next way at once, where a 503 has hls.js wait.
+	CacheGone = 404
 )
 
 // Paths are made of names and numbers: see [ValidName] and [Key].

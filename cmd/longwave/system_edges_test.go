@@ -2,11 +2,14 @@ package main_test
 
 import (
 	"bytes"
+	"crypto/md5" //nolint:gosec // nginx names its files by it
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -34,8 +37,10 @@ func TestEdges(t *testing.T) {
 			e.flat()
 			e.same()
 			e.forgets()
+			e.purges()
 			e.falls()
 			e.hangs()
+			e.alone()
 		})
 	}
 }
@@ -47,6 +52,8 @@ type edgeTest struct {
 	live string // a media playlist at the edge
 	path string // of a rendition
 	url  string // of the edge
+
+	second *httptest.Server // what stands in for the node
 }
 
 func newEdgeTest(t *testing.T, begin func(testing.TB, edges.Place) *edges.Edge) *edgeTest {
@@ -62,7 +69,7 @@ func newEdgeTest(t *testing.T, begin func(testing.TB, edges.Place) *edges.Edge) 
 	awaitReady(node)
 	edge := begin(t, edges.Place{Origin: node.URL, Second: second.URL, Secret: secret})
 	const path = "/talk/aac-48/"
-	return &edgeTest{T: t, node: node, url: edge.URL, path: path, live: edge.URL + path + "live.m3u8"}
+	return &edgeTest{T: t, node: node, url: edge.URL, path: path, live: edge.URL + path + "live.m3u8", second: second}
 }
 
 // asBucket gives out a store as a bucket does: with the headers that were put.
@@ -238,6 +245,97 @@ func (e *edgeTest) forgets() {
 	})
 }
 
+// purges: what is taken out of the cache is asked for again, whatever was asked with it, and
+// only who may take it out does so.
+func (e *edgeTest) purges() {
+	e.Helper()
+	m := e.playlist(e.live)
+	url := e.url + e.path + m.Segments[len(m.Segments)-3].URI
+	e.get(url + "?x=1")
+	before := e.asked("segment")
+	if e.get(url); e.asked("segment") != before {
+		e.Fatalf("%s is not in the cache: the test is broken", url)
+	}
+	if status := purge(e.T, url, "127.0.0.2"); status != http.StatusMethodNotAllowed && status != http.StatusForbidden {
+		e.Errorf("a stranger takes something out: status %d", status)
+	}
+	if e.get(url); e.asked("segment") != before {
+		e.Error("a stranger took something out")
+	}
+	if status := purge(e.T, url, "127.0.0.1"); status != http.StatusOK {
+		e.Errorf("PURGE: status %d", status)
+	}
+	if r := e.get(url); r.Status != http.StatusOK || e.asked("segment") != before+1 {
+		e.Errorf("after PURGE: status %d, the node was asked %d times", r.Status, e.asked("segment")-before)
+	}
+}
+
+// purge asks the edge to forget, from an address of this machine.
+func purge(t *testing.T, url, from string) int {
+	t.Helper()
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(t.Context(), "PURGE", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
+// alone: neither the node nor its store answers. The edge gives out a live playlist for as
+// long as the table says and then says that there is none; what does not change stays.
+func (e *edgeTest) alone() {
+	e.Helper()
+	const most = 30 * time.Second
+	m := e.playlist(e.live)
+	kept := []string{e.url + "/talk/index.m3u8", e.url + e.path + m.Segments[0].Map.URI, e.url + e.path + m.Segments[len(m.Segments)-2].URI}
+	for _, url := range kept {
+		if r := e.get(url); r.Status != http.StatusOK {
+			e.Fatalf("%s: status %d", url, r.Status)
+		}
+	}
+	blocked := fmt.Sprintf("%s?_HLS_msn=%d", e.live, m.OpenMSN()+1)
+	e.node.Kill()
+	e.second.CloseClientConnections()
+	e.second.Close()
+	var last systemtest.Reply
+	e.within(most, "the end of the live playlist", func() bool {
+		last = e.get(e.live)
+		if age, _ := strconv.Atoi(last.Header.Get("Age")); last.Status == http.StatusOK && age > e.oldest() {
+			e.Fatalf("a live playlist that is %d s old, the table allows %d", age, e.oldest())
+		}
+		return last.Status != http.StatusOK
+	})
+	for _, url := range []string{e.live, blocked} {
+		r := e.get(url)
+		if r.Status != packager.CacheGone || r.Header.Get("Cache-Control") != "no-store" || r.Header.Get("Access-Control-Allow-Origin") != "*" {
+			e.Errorf("%s: status %d, headers %v; want %d, no-store and CORS", url, r.Status, r.Header, packager.CacheGone)
+		}
+	}
+	for _, url := range kept {
+		if r := e.get(url); r.Status != http.StatusOK {
+			e.Errorf("%s was in the cache: status %d", url, r.Status)
+		}
+	}
+}
+
+// oldest is how old a live playlist may be, in seconds: Traffic Server counts whole ones.
+func (e *edgeTest) oldest() int {
+	e.Helper()
+	for _, r := range packager.CacheRules() {
+		if r.Kind == packager.Media && r.Control == "public, max-age=1, stale-if-error=4" {
+			return 1 + 4 + 1
+		}
+	}
+	e.Fatal("the table has another rule: write it here, too")
+	return 0
+}
+
 // falls: the node dies and comes back, under one address.
 func (e *edgeTest) falls() {
 	e.Helper()
@@ -308,7 +406,7 @@ func TestEdgePlain(t *testing.T) {
 	}))
 	t.Cleanup(store.Close)
 	edge := edges.Nginx(t, edges.Place{Origin: node.URL, Second: store.URL})
-	e := &edgeTest{T: t, node: node, url: edge.URL, path: "/talk/aac-48/", live: edge.URL + "/talk/aac-48/live.m3u8"}
+	e := &edgeTest{T: t, node: node, url: edge.URL, path: "/talk/aac-48/", live: edge.URL + "/talk/aac-48/live.m3u8", second: store}
 	m := e.playlist(e.live + "?_HLS_msn=1")
 	if m.Control.CanBlockReload {
 		t.Error("the playlist is not plain")
@@ -326,6 +424,14 @@ func TestEdgePlain(t *testing.T) {
 	if n := segments.Load(); n != 1 {
 		t.Errorf("50 listeners of one segment: the store was asked %d times", n)
 	}
+	// Taken out, as infra/edge/README.md has it.
+	sum := fmt.Sprintf("%x", md5.Sum([]byte(e.path+m.Segments[0].URI))) //nolint:gosec // as nginx does
+	if err := os.Remove(filepath.Join(edge.Cache, sum[31:], sum[29:31], sum)); err != nil {
+		t.Error(err)
+	}
+	if e.get(e.url + e.path + m.Segments[0].URI); segments.Load() != 2 {
+		t.Errorf("after its file was removed: the store was asked %d times in all", segments.Load())
+	}
 	e.listen()
 	for path, want := range map[string]int{"/talk/aac-48/1.m4s": http.StatusNotFound, "/api/v1/x": http.StatusNotFound} {
 		if r := e.get(e.url + path); r.Status != want {
@@ -334,4 +440,5 @@ func TestEdgePlain(t *testing.T) {
 			t.Errorf("%s: Cache-Control %q", path, r.Header["Cache-Control"])
 		}
 	}
+	e.alone()
 }

@@ -49,6 +49,7 @@ func TestPlace(t *testing.T) {
 		{Origin: "a:1", Second: "b"},
 		{Origin: "a:1", Secret: `"; return (pass);`},
 		{Origin: "a:1\nb", Secret: "x"},
+		{Origin: "a:1", Purge: "10.0.0.0/8,everybody"},
 	} {
 		if _, err := generate(bad); err == nil {
 			t.Errorf("%+v is taken", bad)
@@ -62,6 +63,9 @@ func TestPlace(t *testing.T) {
 		if !strings.Contains(string(files[name]), `"s3cret"`) && !strings.Contains(string(files[name]), "X-Longwave-Shield: s3cret") {
 			t.Errorf("%s does not show the secret", name)
 		}
+	}
+	if strings.Contains(string(files["varnish/default.vcl"]), `"PURGE"`) || strings.Contains(string(files["ats/ip_allow.yaml"]), "PURGE") {
+		t.Error("somebody may take things out, and nobody was named")
 	}
 	for name, text := range files {
 		if strings.Contains(string(text), "second") && name != "rules.json" && strings.HasPrefix(name, "varnish/") && strings.Contains(string(text), "backend second") {

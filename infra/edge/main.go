@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,10 +28,11 @@ type place struct {
 	SecondPath string // before the keys there, as in /bucket/a
 	Secret     string // shown to the origin; empty: none
 	Cache      string // folder of Traffic Server's and nginx's caches
+	Purge      string // addresses and networks from where PURGE is taken, with commas
 }
 
 // local is the place that the committed files are for.
-var local = place{Listen: "8000", Origin: "127.0.0.1:8080", Second: "127.0.0.1:8081", Cache: "/var/cache/longwave"}
+var local = place{Listen: "8000", Origin: "127.0.0.1:8080", Second: "127.0.0.1:8081", Cache: "/var/cache/longwave", Purge: "127.0.0.1,::1"}
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -48,6 +50,7 @@ func run(args []string) error {
 	f.StringVar(&p.SecondPath, "second-path", p.SecondPath, "what stands before the keys there, as in /bucket/a (not Traffic Server)")
 	f.StringVar(&secretFile, "secret-file", "", "file with the secret that the origin demands (shield.secret_file), first line")
 	f.StringVar(&p.Cache, "cache", p.Cache, "folder of the caches of Traffic Server and nginx")
+	f.StringVar(&p.Purge, "purge", p.Purge, "addresses and networks that may take things out of the cache, as in 127.0.0.1,10.0.0.0/8; empty: none (Varnish and Traffic Server)")
 	f.StringVar(&out, "out", "infra/edge", "folder to write to")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -80,7 +83,7 @@ func run(args []string) error {
 }
 
 // safe is what may stand between quotes in all three languages.
-var safe = regexp.MustCompile(`^[\w.:/+=@ -]*$`)
+var safe = regexp.MustCompile(`^[\w.:/+=@, -]*$`)
 
 // check refuses what would break out of a file.
 func (p place) check() error {
@@ -92,12 +95,24 @@ func (p place) check() error {
 	if _, _, err := net.SplitHostPort(p.Origin); err != nil {
 		return fmt.Errorf("-origin: %w", err)
 	}
+	for _, addr := range p.Purgers() {
+		if _, err := netip.ParsePrefix(addr); err != nil {
+			if _, err := netip.ParseAddr(addr); err != nil {
+				return fmt.Errorf("-purge: %w", err)
+			}
+		}
+	}
 	if p.Second != "" {
 		if _, _, err := net.SplitHostPort(p.Second); err != nil {
 			return fmt.Errorf("-second: %w", err)
 		}
 	}
 	return nil
+}
+
+// Purgers are the addresses and networks from where PURGE is taken.
+func (p place) Purgers() []string {
+	return strings.FieldsFunc(p.Purge, func(r rune) bool { return r == ',' })
 }
 
 // generate returns the files by their names.
@@ -110,7 +125,7 @@ func generate(p place) (map[string][]byte, error) {
 		return nil, fmt.Errorf("rules.json: %w", err)
 	}
 	files := map[string][]byte{"rules.json": append(rules, '\n')}
-	all := template.New("").Funcs(template.FuncMap{"join": strings.Join, "names": names, "host": host, "port": port, "slashed": slashes})
+	all := template.New("").Funcs(template.FuncMap{"join": strings.Join, "names": names, "acl": acl, "host": host, "port": port, "slashed": slashes})
 	return files, fs.WalkDir(templates, "templates", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -142,6 +157,15 @@ func names(list []string) string {
 		quoted[i] = regexp.QuoteMeta(name)
 	}
 	return strings.Join(quoted, "|")
+}
+
+// acl is an address or network in Varnish's words.
+func acl(addr string) string {
+	at, bits, masked := strings.Cut(addr, "/")
+	if !masked {
+		return fmt.Sprintf("%q", at)
+	}
+	return fmt.Sprintf("%q/%s", at, bits)
 }
 
 // slashes makes a regular expression fit between slashes, and takes off its first slash:

@@ -17,6 +17,7 @@ type table struct {
 	ErrorMillis int      `json:"error_millis"`  // how long an error is kept, at most
 	ProbeMillis int      `json:"probe_millis"`  // how often the origin's health is asked for
 	StaleErrors int      `json:"stale_seconds"` // the longest of all stale-if-error
+	Gone        int      `json:"gone_status"`   // of a live playlist that is older than its rule allows
 }
 
 // A rule is one kind of object. Times are in seconds.
@@ -40,6 +41,7 @@ func newTable() table {
 		WaitSeconds: int((packager.LongestWait + 2*time.Second) / time.Second),
 		ErrorMillis: int(packager.CacheErrors / time.Millisecond),
 		ProbeMillis: 500,
+		Gone:        packager.CacheGone,
 	}
 	for _, r := range packager.CacheRules() {
 		made := rule{

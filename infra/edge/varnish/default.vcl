@@ -31,7 +31,25 @@ backend second {
   .between_bytes_timeout = 2s;
 }
 
+# Who may take things out.
+acl purgers {
+  "127.0.0.1";
+  "::1";
+}
+
 sub vcl_recv {
+  # What is gone at the origin and in the store: with a slash at the end all that is below.
+  if (req.method == "PURGE" && client.ip ~ purgers) {
+    if (req.url !~ "^/[A-Za-z0-9/._-]+$") {
+      return (synth(400));
+    }
+    if (req.url ~ "/$") {
+      ban("obj.http.X-Longwave-Path ~ ^" + regsuball(req.url, "[.]", "[.]"));
+    } else {
+      ban("obj.http.X-Longwave-Path == " + req.url);
+    }
+    return (synth(200));
+  }
   if (req.method !~ "^(GET|HEAD|OPTIONS)$") {
     return (synth(405));
   }
@@ -107,6 +125,7 @@ sub vcl_backend_response {
     return (abandon); # what is there stays
   }
   unset beresp.http.Set-Cookie;
+  set beresp.http.X-Longwave-Path = bereq.http.X-Longwave-Path; # for PURGE
   if (beresp.status >= 400) {
     # For a moment and never beyond: not as hit-for-miss, which would let everybody
     # through for two minutes.
@@ -145,9 +164,13 @@ sub vcl_deliver {
   if (resp.status >= 500 && req.restarts == 0) {
     return (restart);
   }
+  if (resp.status >= 500 && req.http.X-Longwave-Kind == "media") {
+    set resp.status = 404; # players go on at once
+  }
   if (resp.status >= 400) {
     set resp.http.Cache-Control = "no-store"; # a bucket does not say it
   }
+  unset resp.http.X-Longwave-Path;
   unset resp.http.X-Varnish;
   unset resp.http.Via;
   set resp.http.Access-Control-Allow-Origin = "*";

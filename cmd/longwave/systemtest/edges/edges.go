@@ -39,9 +39,10 @@ type Place struct {
 
 // An Edge is a cache that runs until the test ends.
 type Edge struct {
-	URL string // http://127.0.0.1:port
-	Pid int    // of its first process
-	log bytes.Buffer
+	URL   string // http://127.0.0.1:port
+	Pid   int    // of its first process
+	Cache string // the folder of what it keeps, of nginx
+	log   bytes.Buffer
 }
 
 // Varnish starts varnishd.
@@ -81,7 +82,9 @@ func Nginx(t testing.TB, p Place) *Edge {
 	if err := os.WriteFile(main, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return start(t, addr, exec.Command("nginx", "-p", dir, "-c", main, "-e", "stderr"))
+	e := start(t, addr, exec.Command("nginx", "-p", dir, "-c", main, "-e", "stderr"))
+	e.Cache = filepath.Join(dir, "cache")
+	return e
 }
 
 // write writes the configuration of all edges, for a free address.
