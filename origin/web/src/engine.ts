@@ -134,7 +134,8 @@ class HlsSession implements Session {
         : target(details.partHoldBack || details.holdBack || 3 * details.targetduration, details.partTarget),
       buffer: bufferAhead(audio),
       part: this.attempt.reliable ? 0 : details.partTarget,
-      backup: this.ways.fallen && (this.ways.quickSeen || this.attempt.wasQuick),
+      // Who would rather be late is not later than usual.
+      backup: !this.attempt.reliable && (this.ways.backup || (this.ways.fallen && this.attempt.wasQuick)),
       quick: this.ways.quickSeen && !this.ways.fallen,
       edge: edgeOf(details),
       bitrate: this.hls.levels[this.hls.currentLevel]?.bitrate ?? 0,

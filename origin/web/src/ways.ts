@@ -128,6 +128,11 @@ export class Ways {
 
   constructor(private readonly random: () => number = Math.random) {}
 
+  /** It is slower than the entry promises, or than it was. */
+  get backup(): boolean {
+    return this.fallen && (this.quickSeen || this.entryQuick === true);
+  }
+
   /** Takes the pathways of an entry. hosts are addresses of the station, each with a slash at its end: others than its pathways are of the other kind. */
   set({ pathways }: Entry, hosts: readonly string[] = []): void {
     const known = pathways.flatMap(({ folders }) => [...folders.values()]);
