@@ -1,7 +1,7 @@
 // Command bench measures what Longwave promises, on the machine where it runs and
 // beside whatever else runs there:
 //
-//	bench                    everything, in about twenty minutes
+//	bench                    everything, in three quarters of an hour
 //	bench -only requests     a group, or several with commas
 //
 // Each group starts the real program, loads it with programs of its own in other

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures what Longwave promises, in about ten minutes: `make bench`.
+# Measures what Longwave promises, in three quarters of an hour: `make bench`.
 #
 #   infra/bench/run.sh                  everything
 #   infra/bench/run.sh -only waiting    one group; -h names them
