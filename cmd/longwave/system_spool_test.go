@@ -15,6 +15,7 @@ import (
 	"longwave/origin/store/storetest/s3server"
 	"longwave/origin/store/storetest/uplink"
 	"longwave/packager"
+	"longwave/packager/cmaf"
 	"longwave/packager/hls"
 )
 
@@ -199,7 +200,7 @@ func plant(n *systemtest.Node, b bucket, rungs []string, from int64, count int) 
 	for _, r := range rungs {
 		for msn := from; msn < from+int64(count); msn++ {
 			key := fmt.Sprintf("talk/%s/%d.m4s", r, msn)
-			if err := os.WriteFile(filepath.Join(n.Store(), key), []byte(key), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(n.Store(), key), cmaf.Part{Sizes: []uint32{uint32(len(key))}, Data: []byte(key)}.Append(nil), 0o600); err != nil {
 				b.t.Fatal(err)
 			}
 			if _, err := b.srv.Client().DeleteObject(b.t.Context(), &s3.DeleteObjectInput{Bucket: &b.srv.Bucket, Key: &key}); err != nil {

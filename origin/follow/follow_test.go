@@ -230,3 +230,35 @@ func (s slow) Get(ctx context.Context, n store.Name) (store.Object, error) {
 		return store.Object{}, ctx.Err()
 	}
 }
+
+// TestOldPlaylist: a store that shows an older playlist again takes nothing back.
+func TestOldPlaylist(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, live := &memory.Store{}, origin.NewLive()
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		go func() { _ = live.Run(ctx) }()
+		talk := relaytest.New(t, plain{to: from}, 1000)
+		go func() {
+			_ = follow.New(follow.Options{Store: from, Live: live, Stations: []string{"talk"}, Log: slog.New(slog.DiscardHandler)}).Run(ctx)
+		}()
+		key := packager.Key{Station: "talk", Rendition: "aac-48", Kind: packager.Media}
+		old, err := from.Get(ctx, store.NameOf(key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 * relaytest.Parts {
+			time.Sleep(relaytest.PartDur)
+			talk.Next()
+		}
+		time.Sleep(1500 * time.Millisecond)
+		if err := from.Put(ctx, packager.Object{Key: key, Data: old.Data}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2500 * time.Millisecond)
+		synctest.Wait()
+		if m, _ := live.Playlist("talk", "aac-48"); m.OpenMSN() != talk.MSN {
+			t.Errorf("it ends before %d, before it ended before %d", m.OpenMSN(), talk.MSN)
+		}
+	})
+}

@@ -58,3 +58,33 @@ func TestHang(t *testing.T) {
 		}
 	})
 }
+
+// TestLate: a write whose caller has left while the disk hung does not come late: the caller
+// may have written a newer version.
+func TestLate(t *testing.T) {
+	s, err := Open(Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.PutIf(t.Context(), "talk/index.m3u8", []byte("new"), store.Always); err != nil {
+		t.Fatal(err)
+	}
+	why := errors.New("the caller left")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	for _, w := range []write{
+		{name: "talk/index.m3u8", data: []byte("old"), mode: store.Replace},
+		{name: "talk/a/1.m4s", data: []byte("old"), mode: store.CreateOnce},
+	} {
+		if _, err := s.write(ctx, w); !errors.Is(err, why) {
+			t.Errorf("%s: error %v, want %v", w.name, err, why)
+		}
+	}
+	if o, err := s.Get(t.Context(), "talk/index.m3u8"); err != nil || string(o.Data) != "new" {
+		t.Errorf("index.m3u8 is %q, %v", o.Data, err)
+	}
+	if _, err := s.Get(t.Context(), "talk/a/1.m4s"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("1.m4s is there: %v", err)
+	}
+}
