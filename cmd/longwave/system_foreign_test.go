@@ -19,7 +19,8 @@ import (
 )
 
 // A foreignPlayer is a program that knows HLS and no content steering. Its arguments
-// make it play an address for a while into a file of bare float samples.
+// make it play an address for a while into a file of bare float samples. They say how long
+// it waits for an answer, too: left alone, ffmpeg waits for ever and mpv for a minute.
 type foreignPlayer struct {
 	name string
 	args func(url string, d time.Duration, file string) []string
@@ -28,13 +29,13 @@ type foreignPlayer struct {
 var foreignPlayers = []foreignPlayer{
 	{"ffmpeg", func(url string, d time.Duration, file string) []string {
 		return []string{
-			"ffmpeg", "-hide_banner", "-nostdin", "-v", "warning", "-i", url, "-t", fmt.Sprint(d.Seconds()),
+			"ffmpeg", "-hide_banner", "-nostdin", "-v", "warning", "-rw_timeout", "2000000", "-i", url, "-t", fmt.Sprint(d.Seconds()),
 			"-f", "f32le", "-ar", "48000", "-ac", "2", file,
 		}
 	}},
 	{"mpv", func(url string, d time.Duration, file string) []string {
 		return []string{
-			"mpv", "--no-config", "--no-terminal", "--no-video", "--length=" + fmt.Sprint(d.Seconds()), "--ao=pcm", "--ao-pcm-file=" + file,
+			"mpv", "--no-config", "--network-timeout=2", "--no-terminal", "--no-video", "--length=" + fmt.Sprint(d.Seconds()), "--ao=pcm", "--ao-pcm-file=" + file,
 			"--ao-pcm-waveheader=no", "--audio-format=float", "--audio-samplerate=48000", "--audio-channels=stereo", url,
 		}
 	}},
@@ -62,7 +63,7 @@ func TestForeign(t *testing.T) {
 	t.Parallel()
 	const length = 10 * time.Second // playlists are read again several times
 	f := newForeignRig(t)
-	for _, fault := range []cdn.Fault{cdn.Refused, cdn.Broken, cdn.Absent, cdn.HTML} {
+	for _, fault := range []cdn.Fault{cdn.Refused, cdn.Broken, cdn.Absent, cdn.HTML, cdn.Hangs} {
 		if err := f.a.Fail(t.Context(), fault); err != nil {
 			t.Fatal(err)
 		}

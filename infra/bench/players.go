@@ -308,6 +308,7 @@ func (s *judgedStage) openOrigin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	plain.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	group.ErrorHandler = func(w http.ResponseWriter, r *http.Request, _ error) { plain.ServeHTTP(w, r) }
 	server, err := serveOn(ctx, group)
 	if err != nil {
