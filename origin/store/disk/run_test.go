@@ -66,7 +66,7 @@ func TestLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	if _, err := s.PutIf(t.Context(), "talk/index.m3u8", []byte("new"), store.Always); err != nil {
 		t.Fatal(err)
 	}
