@@ -331,6 +331,35 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// TestSilentCrowd: clients of many addresses that connect and show no token keep nobody out,
+// and do not oust who has shown one.
+func TestSilentCrowd(t *testing.T) {
+	t.Parallel()
+	st := newStation(t, rtmp.Options{Connections: 3})
+	silent := func(last byte) {
+		t.Helper()
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, last)}}
+		conn, err := d.DialContext(t.Context(), "tcp4", st.host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	packets := tone(t, 4*time.Second)
+	first := publish(t, st.url(st.Token("A")))
+	first.say(t, 0, packets[:50])
+	for last := range byte(5) {
+		silent(10 + last)
+	}
+	second := publish(t, st.url(st.Token("B")))
+	second.say(t, 0, packets[:50])
+	st.Until("both are on a lane", func() bool { return strings.Count(st.Log(), "source on a lane") == 2 })
+	first.bye(t)
+	second.bye(t)
+	st.result(t, "busy")
+	st.UntilGone()
+}
+
 func total(packets [][]byte) (n float64) {
 	for _, p := range packets {
 		n += float64(len(p))

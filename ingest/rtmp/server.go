@@ -165,14 +165,15 @@ func (s *Server) Run(ctx context.Context) error {
 // take serves a connection in its own goroutine.
 func (s *Server) take(ctx context.Context, conn net.Conn) {
 	remote := conn.RemoteAddr().String()
-	leave, err := s.in.Enter(remote)
+	w := &wire{conn: conn}
+	trust, leave, err := s.in.Guest(remote, func() { w.stop(errCrowded) })
 	if err != nil {
 		s.m.ended.WithLabelValues("unknown", resultBusy).Inc()
 		s.o.Log.WarnContext(ctx, "rtmp connection refused", "remote", remote, "reason", err)
 		_ = conn.Close()
 		return
 	}
-	w := &wire{conn: conn}
+	w.trust = trust
 	s.mu.Lock()
 	closed := s.wires == nil
 	if !closed {
@@ -207,7 +208,7 @@ func (s *Server) close() {
 	defer s.mu.Unlock()
 	_ = s.ln.Close()
 	for w := range s.wires {
-		w.stop()
+		w.stop(errStopped)
 	}
 	s.wires = nil
 }

@@ -92,7 +92,7 @@ func (s *source) run() (err error) {
 		_ = pcm.Sleep(s.ctx, refusalDelay)
 		return s.refuse(err)
 	}
-	s.wire.trusted = true
+	s.wire.shown()
 	if err := s.wire.flush(); err != nil {
 		return err
 	}
@@ -223,7 +223,7 @@ func verdict(err error) string {
 		return resultUnauthorized
 	case errors.Is(err, ingest.ErrRefused):
 		return resultForbidden
-	case errors.Is(err, ingest.ErrBusy):
+	case errors.Is(err, ingest.ErrBusy), errors.Is(err, errCrowded):
 		return resultBusy
 	case errors.Is(err, errMalformed), errors.Is(err, errFraming), errors.Is(err, errTooMuch), errors.Is(err, errPanic):
 		return resultMalformed

@@ -16,6 +16,7 @@ const mostBefore = 64 << 10
 var (
 	errStopped = errors.New("server shuts down")
 	errTooMuch = errors.New("too much before the token")
+	errCrowded = errors.New("too many connections, and this one has shown no token yet")
 )
 
 // A wire is a client's connection as the library sees it. What is written goes out
@@ -28,7 +29,8 @@ type wire struct {
 	trusted bool // a token was shown
 	read    int  // bytes before that
 	failed  error
-	stopped atomic.Bool
+	trust   func()                // called with the token; nil: nobody wants to know
+	why     atomic.Pointer[error] // it was stopped
 }
 
 // Read implements io.Reader. Its first error is kept: what the library says after it
@@ -50,8 +52,8 @@ func (w *wire) get(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := w.conn.Read(b)
-	if errors.Is(err, os.ErrDeadlineExceeded) && w.stopped.Load() {
-		err = errStopped
+	if why := w.why.Load(); why != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = *why
 	}
 	if n == 0 || err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
@@ -64,6 +66,14 @@ func (w *wire) get(b []byte) (int, error) {
 
 // Write implements io.Writer.
 func (w *wire) Write(b []byte) (int, error) { return w.out.Write(b) }
+
+// shown says that the client has shown its token.
+func (w *wire) shown() {
+	w.trusted = true
+	if w.trust != nil {
+		w.trust()
+	}
+}
 
 // flush sends what was written.
 func (w *wire) flush() error {
@@ -80,15 +90,15 @@ func (w *wire) flush() error {
 // within ends a Read that has not succeeded until a while from now.
 func (w *wire) within(d time.Duration) error {
 	err := w.conn.SetReadDeadline(time.Now().Add(d))
-	if w.stopped.Load() { // after the deadline was set, which stop overtakes
-		return errStopped
+	if why := w.why.Load(); why != nil { // after the deadline was set, which stop overtakes
+		return *why
 	}
 	return err
 }
 
 // stop ends a Read, now or later.
-func (w *wire) stop() {
-	w.stopped.Store(true)
+func (w *wire) stop(why error) {
+	w.why.CompareAndSwap(nil, &why)
 	_ = w.conn.SetReadDeadline(time.Unix(1, 0))
 }
 

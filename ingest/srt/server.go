@@ -187,14 +187,15 @@ func (s *Server) accept(ctx context.Context) (req gosrt.ConnRequest, err error) 
 // take serves a caller in its own goroutine.
 func (s *Server) take(ctx context.Context, req gosrt.ConnRequest) {
 	remote := req.RemoteAddr().String()
-	leave, err := s.in.Enter(remote)
+	src := &source{Server: s, ctx: ctx, claim: ingest.Claim{Transport: "srt", Remote: remote}}
+	trust, leave, err := s.in.Guest(remote, func() { src.end(errCrowded) })
 	if err != nil {
 		s.m.ended.WithLabelValues("unknown", resultBusy).Inc()
 		s.o.Log.WarnContext(ctx, "srt connection refused", "remote", remote, "reason", err)
 		req.Reject(gosrt.REJX_OVERLOAD)
 		return
 	}
-	src := &source{Server: s, ctx: ctx, claim: ingest.Claim{Transport: "srt", Remote: remote}}
+	src.trust = trust
 	if !s.enter(src) {
 		leave()
 		req.Reject(gosrt.REJ_CLOSE)
@@ -228,8 +229,11 @@ func (s *Server) forget(src *source) {
 	delete(s.sources, src)
 }
 
-// errStopped ends a source when the server shuts down.
-var errStopped = errors.New("server shuts down")
+var (
+	// errStopped ends a source when the server shuts down.
+	errStopped = errors.New("server shuts down")
+	errCrowded = errors.New("too many connections, and this one has shown no token yet")
+)
 
 // close takes no more connections and ends those that are there.
 func (s *Server) close() {

@@ -49,6 +49,7 @@ type source struct {
 	*Server
 	ctx    context.Context //nolint:containedctx // lives as long as serve runs
 	claim  ingest.Claim
+	trust  func() // called when the token was shown
 	format decode.Format
 
 	lane    lane // nil before the first sound
@@ -88,13 +89,16 @@ func (s *source) run(req gosrt.ConnRequest) (err error) {
 		req.Reject(rejection(err))
 		return err
 	}
+	s.trust()
 	conn, err := req.Accept()
 	if err != nil {
 		return errHandshake
 	}
 	defer func() { _ = conn.Close() }()
 	if !s.connected(conn) {
-		return errStopped
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.why
 	}
 	done := make(chan struct{})
 	var watch sync.WaitGroup
@@ -226,7 +230,7 @@ func verdict(err error) string {
 		return resultUnauthorized
 	case errors.Is(err, ingest.ErrRefused):
 		return resultForbidden
-	case errors.Is(err, ingest.ErrBusy):
+	case errors.Is(err, ingest.ErrBusy), errors.Is(err, errCrowded):
 		return resultBusy
 	case errors.Is(err, errGarbage), errors.Is(err, errMalformed), errors.Is(err, errHeld), errors.Is(err, errPanic), errors.Is(err, errHandshake):
 		return resultMalformed

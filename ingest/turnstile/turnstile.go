@@ -8,6 +8,7 @@ package turnstile
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -24,10 +25,14 @@ const subscriber = 64
 type Turnstile struct {
 	most, each int
 
-	mu sync.Mutex
-	in int
-	of map[netip.Prefix]int
+	mu     sync.Mutex
+	in     int
+	of     map[netip.Prefix]int
+	guests []*guest // oldest first
 }
+
+// A guest is in and has shown no token yet.
+type guest struct{ oust func() }
 
 // New returns a turnstile that lets in most connections, and each of one network: an
 // IPv4 address or the first 64 bits of an IPv6 one.
@@ -50,6 +55,39 @@ func (t *Turnstile) Enter(remote string) (leave func(), err error) {
 	t.in++
 	t.of[p]++
 	return func() { t.leave(p) }, nil
+}
+
+// Guest is Enter for somebody who is to show a token; trust is called when they have. Where
+// all places are taken, who has been in the longest without a token makes room for the
+// next: their oust is called, once, which is to see to it that they leave soon.
+func (t *Turnstile) Guest(remote string, oust func()) (trust, leave func(), err error) {
+	p, g := Network(remote), &guest{oust}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.of[p] >= t.each:
+		return nil, nil, ErrCrowd
+	case t.in < t.most:
+	case t.in >= 2*t.most || len(t.guests) == 0:
+		return nil, nil, ErrFull
+	default:
+		go t.guests[0].oust()
+		t.guests = t.guests[1:]
+	}
+	t.in++
+	t.of[p]++
+	t.guests = append(t.guests, g)
+	return func() { t.trust(g) }, func() {
+		t.trust(g)
+		t.leave(p)
+	}, nil
+}
+
+// trust says that g is no guest any more.
+func (t *Turnstile) trust(g *guest) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.guests = slices.DeleteFunc(t.guests, func(x *guest) bool { return x == g })
 }
 
 func (t *Turnstile) leave(p netip.Prefix) {
