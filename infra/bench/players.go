@@ -114,6 +114,7 @@ func (b *bench) judge(ctx context.Context, row judgedRow, who []judge) error {
 	if row.after == 0 {
 		row.after = judgedAfter
 	}
+	b.say("players: %s", row.name)
 	begin, err := now()
 	if err != nil {
 		return err
@@ -172,7 +173,7 @@ func (v verdict) figure(row judgedRow, j judge) figure {
 		}
 	}
 	if v.StartUp == nil {
-		end = "was never heard" + v.last()
+		f.Value, end = row.after.Seconds()*1000, "was never heard"+v.last()
 	}
 	f.Notes = strings.Join(append([]string{end}, at...), "; ")
 	return f
