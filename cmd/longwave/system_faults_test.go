@@ -45,6 +45,8 @@ func TestFaults(t *testing.T) {
 			}
 			if row.also != nil {
 				row.also(t, r, heard)
+			} else if fell := heard.first("fallback", 0); fell > 0 {
+				t.Errorf("the listener was sent to the store at second %g, while a CDN was good: %+v", fell, heard.Player.Log)
 			} else if !row.twins {
 				r.n.Await("the probes to find the pathway bad", func() bool {
 					return r.n.Figures().Sum("longwave_pathway_good", `pathway="cdn-a"`, `station="talk"`) == 0
