@@ -468,6 +468,37 @@ func (p torn) Read(ctx context.Context, k packager.Key) ([]byte, error) {
 	return p.Reader.Read(ctx, k)
 }
 
+// TestReportsAfterAnOutage: an origin that is filled anew is not told of where renditions
+// stood when it went.
+func TestReportsAfterAnOutage(t *testing.T) {
+	inBubble(t, func(s *setting) {
+		s.run(5 * time.Second)
+		s.link.Serve(nil)
+		s.run(10 * time.Second)
+		live, server := newOrigin("talk")
+		s.live = live
+		s.link.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server.ServeHTTP(w, r)
+			k, err := packager.ParseKey(strings.TrimPrefix(r.URL.Path, receive.Prefix))
+			if err != nil || k.Kind != packager.Media {
+				return
+			}
+			m, _ := live.Playlist(k.Station, k.Rendition)
+			if m == nil {
+				return
+			}
+			for _, report := range m.Reports {
+				if report.Last.MSN < m.Last().MSN-2 {
+					t.Errorf("%s ends at %v and says that %s is at %v", k, m.Last(), report.URI, report.Last)
+				}
+			}
+		}))
+		s.run(5 * time.Second)
+		s.atEdge(all...)
+		s.check(all...)
+	})
+}
+
 // TestUnreadable: an old segment that cannot be read does not keep an origin from being
 // filled with what is newer.
 func TestUnreadable(t *testing.T) {

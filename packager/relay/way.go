@@ -35,7 +35,7 @@ type way struct {
 	paused        atomic.Bool   // lower renditions are late: let them go first
 	standing      atomic.Int32  // listed, shed or returning
 	filling       atomic.Bool
-	reached       atomic.Pointer[hls.Position] // what the other side's playlist ends with; nil: there is none
+	reached       atomic.Pointer[hls.Position] // what the other side's playlist ends with; nil: there is none, or it is not known
 
 	carried
 }
@@ -88,6 +88,7 @@ func (w *way) run(ctx context.Context) {
 			return
 		default:
 			wait = min(longestWait, max(firstWait, 2*wait))
+			w.reached.Store(nil) // it may be another process that answers next
 			w.relay.health.failed(ctx, err)
 		}
 	}
@@ -314,6 +315,7 @@ func (w *way) putPlaylist(ctx context.Context, c *hls.Media) error {
 		w.account.settle(c, no.Missing)
 		w.account.since = time.Now()
 		w.filling.Store(true)
+		w.reached.Store(nil) // it may have started again
 		w.relay.desk.again()
 		w.relay.metrics.fills.Inc()
 		return nil
@@ -356,12 +358,16 @@ func (w *way) reports(c *hls.Media) *hls.Media {
 	d.Reports = make([]hls.RenditionReport, 0, len(c.Reports))
 	for _, r := range c.Reports {
 		o := w.relay.known(w.station, packager.RenditionOf(r.URI))
-		if o == nil || o.isShed() || o.reached.Load() == nil {
+		var at *hls.Position // which another goroutine may take away
+		if o != nil && !o.isShed() {
+			at = o.reached.Load()
+		}
+		if at == nil {
 			changed = true
 			continue
 		}
-		if at := *o.reached.Load(); at.MSN < r.Last.MSN-1 {
-			r.Last, changed = at, true
+		if at.MSN < r.Last.MSN-1 {
+			r.Last, changed = *at, true
 		}
 		d.Reports = append(d.Reports, r)
 	}
