@@ -24,9 +24,9 @@ import (
 // stands in origin/DECISIONS.md.
 func TestFaults(t *testing.T) {
 	for _, row := range []faultRow{
-		{name: "all origins dead, and back", strike: originsDie, lasts: 53 * time.Second, most: 3 * time.Second, also: fellAndCameBack},
+		{name: "all origins dead, and back", strike: originsDie, lasts: 53 * time.Second, most: 4 * time.Second, also: fellAndCameBack},
 		{name: "twin killed", twins: true, strike: twinDies},
-		{name: "frozen, most reliable", mode: "reliable", strike: cdnFails(cdn.Frozen), lasts: 13 * time.Second},
+		{name: "frozen, most reliable", mode: "reliable", strike: cdnFails(cdn.Frozen), lasts: 13 * time.Second, most: time.Second},
 		{name: "refused", strike: cdnFails(cdn.Refused)},
 		{name: "404", strike: cdnFails(cdn.Absent)},
 		{name: "503", strike: cdnFails(cdn.Broken)},
@@ -38,7 +38,12 @@ func TestFaults(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, row.twins)
-			lasts, most := cmp.Or(row.lasts, 7*time.Second), cmp.Or(row.most, time.Second)
+			defer func() {
+				if d := r.cdns[0].Idle(); d > 3*time.Second {
+					t.Logf("no listener was at the first CDN for %s before it failed: this run shows nothing", d)
+				}
+			}()
+			lasts, most := cmp.Or(row.lasts, 7*time.Second), cmp.Or(row.most, 1500*time.Millisecond)
 			heard := r.listen(t, row.mode, faultAt+lasts, row.strike(r))
 			if silence := heard.silence(faultAt, faultAt+lasts); silence > most {
 				t.Errorf("%s of silence, at most %s is allowed: %+v", silence, most, heard.Gaps)
@@ -66,7 +71,7 @@ type faultRow struct {
 	twins  bool                // a node behind each CDN, instead of one behind both
 	strike func(*rig) []string // lines of the meter's: second and command
 	lasts  time.Duration       // how long it is listened after the fault; default 7 s
-	most   time.Duration       // of silence; default 1 s
+	most   time.Duration       // of silence; default 1.5 s
 	also   func(*testing.T, *rig, hearing)
 }
 
@@ -102,7 +107,7 @@ func fellAndCameBack(t *testing.T, r *rig, h hearing) {
 		t.Fatalf("fell at second %g, was back at %g: %+v", fell, back, h.Player.Log)
 	}
 	t.Logf("fell %.1f s after the fault, was back %.1f s after it", fell-faultAt.Seconds(), back-faultAt.Seconds())
-	if gap := h.silence(time.Duration((back-3)*float64(time.Second)), time.Hour); gap > 50*time.Millisecond {
+	if gap := h.silence(time.Duration((back-3)*float64(time.Second)), time.Hour); gap > 300*time.Millisecond {
 		t.Errorf("%s of silence at the return: %+v", gap, h.Gaps)
 	}
 	_, reloads := r.cdns[0].Reloads()

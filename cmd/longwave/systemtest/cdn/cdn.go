@@ -48,14 +48,29 @@ type CDN struct {
 	mu      sync.Mutex
 	origin  *url.URL
 	fault   Fault
-	since   time.Time     // of the last change
-	reloads []time.Time   // blocking ones since then
+	visits  visits
 	changed chan struct{} // closed at the next change
 	lists   map[string]copied
 	asked   map[string]int // see [CDN.Asked]
 	mixed   [2]string      // the station that is asked for, and the one that is given
 	server  *http.Server
 	control *http.Server // nil: none
+}
+
+// The visits of listeners with low latency, since the last change.
+type visits struct {
+	since   time.Time
+	reloads []time.Time   // blocking ones
+	idle    time.Duration // when the CDN began to fail: how long nobody had come
+}
+
+// end begins anew; idle is about times when the CDN was good.
+func (v visits) end(now time.Time, good bool) visits {
+	next := visits{since: now, idle: v.idle}
+	if last := slices.MaxFunc(append(v.reloads, v.since), time.Time.Compare); good {
+		next.idle = now.Sub(last)
+	}
+	return next
 }
 
 // A copied answer is what a frozen CDN has.
@@ -94,14 +109,21 @@ func (c *CDN) Requests() int64 { return c.requests.Load() }
 func (c *CDN) Reloads() (since time.Time, at []time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.since, slices.Clone(c.reloads)
+	return c.visits.since, slices.Clone(c.visits.reloads)
+}
+
+// Idle returns for how long no listener with low latency had come when the CDN began to fail.
+func (c *CDN) Idle() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.visits.idle
 }
 
 // note keeps when a blocking reload came.
 func (c *CDN) note(at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reloads = append(c.reloads, at)
+	c.visits.reloads = append(c.visits.reloads, at)
 }
 
 // Origin says where the CDN gets things from, as in http://127.0.0.1:8080.
@@ -128,7 +150,7 @@ func (c *CDN) Fail(ctx context.Context, f Fault) error {
 	c.mu.Lock()
 	old := c.fault
 	c.fault = f
-	c.since, c.reloads = time.Now(), nil
+	c.visits = c.visits.end(time.Now(), old == None)
 	close(c.changed)
 	c.changed = make(chan struct{})
 	server := c.server
