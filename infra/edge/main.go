@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"text/template"
 )
@@ -29,10 +30,21 @@ type place struct {
 	Secret     string // shown to the origin; empty: none
 	Cache      string // folder of Traffic Server's and nginx's caches
 	Purge      string // addresses and networks from where PURGE is taken, with commas
+
+	// TLS. Varnish has none: HAProxy stands before it and behind it.
+	TLSListen string // port of HAProxy
+	Inner     string // port of this machine, and the one after it, on which HAProxy takes what goes to the origin and the second
+	Cert      string // file with the certificate that listeners see, and its key; empty: plain HTTP
+	CA        string // file with the authorities of the origin's certificate
+	OriginTLS bool
+	SecondTLS bool
 }
 
 // local is the place that the committed files are for.
-var local = place{Listen: "8000", Origin: "127.0.0.1:8080", Second: "127.0.0.1:8081", Cache: "/var/cache/longwave", Purge: "127.0.0.1,::1"}
+var local = place{
+	Listen: "8000", Origin: "127.0.0.1:8080", Second: "127.0.0.1:8081", Cache: "/var/cache/longwave", Purge: "127.0.0.1,::1",
+	TLSListen: "443", Inner: "18080", CA: "/etc/ssl/certs/ca-certificates.crt",
+}
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -45,16 +57,22 @@ func run(args []string) error {
 	p, secretFile, out := local, "", ""
 	f := flag.NewFlagSet("edge", flag.ContinueOnError)
 	f.StringVar(&p.Listen, "listen", p.Listen, "port of the edge (Varnish has it as its own argument)")
-	f.StringVar(&p.Origin, "origin", p.Origin, "host:port of the origin")
-	f.StringVar(&p.Second, "second", p.Second, "host:port of a bucket or an origin that follows one, for when the origin is dead; empty: none")
+	f.StringVar(&p.Origin, "origin", p.Origin, "host:port of the origin, or https://host:port")
+	f.StringVar(&p.Second, "second", p.Second, "host:port, or https://host:port, of a bucket or an origin that follows one, for when the origin is dead; empty: none")
 	f.StringVar(&p.SecondPath, "second-path", p.SecondPath, "what stands before the keys there, as in /bucket/a (not Traffic Server)")
 	f.StringVar(&secretFile, "secret-file", "", "file with the secret that the origin demands (shield.secret_file), first line")
 	f.StringVar(&p.Cache, "cache", p.Cache, "folder of the caches of Traffic Server and nginx")
 	f.StringVar(&p.Purge, "purge", p.Purge, "addresses and networks that may take things out of the cache, as in 127.0.0.1,10.0.0.0/8; empty: none (Varnish and Traffic Server)")
+	f.StringVar(&p.Cert, "cert", p.Cert, "file with the certificate that listeners are shown, those between it and its authority, and its key (PEM); empty: plain HTTP")
+	f.StringVar(&p.CA, "ca", p.CA, "file with the authorities that may have signed the certificate of an origin with https")
+	f.StringVar(&p.TLSListen, "tls-listen", p.TLSListen, "port of HAProxy before Varnish")
+	f.StringVar(&p.Inner, "inner", p.Inner, "port of this machine for HAProxy between Varnish and an origin with https; the next one is for the second")
 	f.StringVar(&out, "out", "infra/edge", "folder to write to")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
+	p.Origin, p.OriginTLS = strings.CutPrefix(p.Origin, "https://")
+	p.Second, p.SecondTLS = strings.CutPrefix(p.Second, "https://")
 	if secretFile != "" {
 		b, err := os.ReadFile(secretFile)
 		if err != nil {
@@ -87,13 +105,18 @@ var safe = regexp.MustCompile(`^[\w.:/+=@, -]*$`)
 
 // check refuses what would break out of a file.
 func (p place) check() error {
-	for _, s := range []string{p.Listen, p.Origin, p.Second, p.SecondPath, p.Secret, p.Cache} {
+	for _, s := range []string{p.Listen, p.Origin, p.Second, p.SecondPath, p.Secret, p.Cache, p.Cert, p.CA} {
 		if !safe.MatchString(s) {
 			return errors.New("an address, a path or the secret has characters that do not fit in a configuration: letters, digits and . : / + = @ _ - do")
 		}
 	}
 	if _, _, err := net.SplitHostPort(p.Origin); err != nil {
 		return fmt.Errorf("-origin: %w", err)
+	}
+	for _, port := range []string{p.Inner, p.TLSListen} {
+		if _, err := strconv.ParseUint(port, 10, 16); port != "" && err != nil {
+			return fmt.Errorf("-inner, -tls-listen: %q is not a port", port)
+		}
 	}
 	for _, addr := range p.Purgers() {
 		if _, err := netip.ParsePrefix(addr); err != nil {
@@ -109,6 +132,25 @@ func (p place) check() error {
 	}
 	return nil
 }
+
+// Near are the addresses that Varnish asks.
+func (p place) Near() (origin, second string) {
+	origin, second = p.Origin, p.Second
+	inner, err := strconv.Atoi(p.Inner)
+	if p.OriginTLS && err == nil {
+		origin = net.JoinHostPort("127.0.0.1", strconv.Itoa(inner))
+	}
+	if p.SecondTLS && err == nil {
+		second = net.JoinHostPort("127.0.0.1", strconv.Itoa(inner+1))
+	}
+	return origin, second
+}
+
+// NearOrigin and NearSecond are those of [place.Near], for templates.
+func (p place) NearOrigin() string { origin, _ := p.Near(); return origin }
+
+// NearSecond is the other one.
+func (p place) NearSecond() string { _, second := p.Near(); return second }
 
 // Purgers are the addresses and networks from where PURGE is taken.
 func (p place) Purgers() []string {

@@ -33,7 +33,7 @@ test_packages=(
   wrk                  # load, for the benchmark
   iproute2 nftables    # networks of namespaces: NAT, firewalls, lost packets
   coturn               # a TURN server in such a network
-  varnish trafficserver nginx # caches before a node, as a CDN's
+  varnish haproxy trafficserver nginx # caches before a node, as a CDN's
   prometheus           # promtool judges the alerts
   systemd              # systemd-analyze reads the units
   shellcheck           # reads the scripts
@@ -92,7 +92,7 @@ services() {
   [ -d /run/systemd/system ] || return 0
   for p in "$@"; do
     case $p in
-      coturn | trafficserver | nginx | prometheus) echo "$p.service" ;;
+      coturn | haproxy | trafficserver | nginx | prometheus) echo "$p.service" ;;
       varnish) echo varnish.service varnishncsa.service | tr ' ' '\n' ;;
     esac
   done
