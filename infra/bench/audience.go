@@ -18,11 +18,12 @@ type wave struct {
 
 // An audience is what the process of the listeners reports at its end.
 type audience struct {
-	Waves   []wave        `json:"waves"` // of the playlists of the first rendition
-	Answers int           `json:"answers"`
-	Bad     int           `json:"bad"` // answers that were not 200
-	Bytes   int64         `json:"bytes"`
-	CPU     time.Duration `json:"cpu"` // of the listeners' process, in the waves
+	Waves    []wave        `json:"waves"` // of the playlists of the first rendition
+	Answers  int           `json:"answers"`
+	Bad      int           `json:"bad"` // answers that were not 200
+	FirstBad string        `json:"first_bad"`
+	Bytes    int64         `json:"bytes"`
+	CPU      time.Duration `json:"cpu"` // of the listeners' process, in the waves
 	// Reload and Part are since the origin's answer: until a listener has the playlist,
 	// and until they have the part that it names.
 	Reload wait `json:"reload"`

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -300,7 +301,9 @@ func (c *crowd) answered(l *line) error {
 // length returns how long the answer is that begins with b, headers and all.
 func (c *crowd) length(b []byte) (int, error) {
 	if !bytes.HasPrefix(b, []byte("HTTP/1.1 200")) {
-		c.audience.Bad++
+		if c.audience.Bad++; c.audience.Bad == 1 {
+			c.audience.FirstBad, _, _ = strings.Cut(string(b), "\r\n")
+		}
 	}
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	_, after, ok := bytes.Cut(b, []byte("\r\nContent-Length: "))

@@ -144,7 +144,7 @@ func (b *bench) crowd(ctx context.Context, o order, begin, end func() error) (au
 		}
 	}
 	if a.Bad > 0 {
-		return a, fmt.Errorf("%d answers were not 200", a.Bad)
+		return a, fmt.Errorf("%d answers were not 200, the first %q", a.Bad, a.FirstBad)
 	}
 	if a.Answers == 0 {
 		<-c.done
