@@ -45,7 +45,7 @@ const (
 	judgedSecond  = 8 // when the fault comes, after the press
 	judgedAfter   = 30 * time.Second
 	judgedPatient = 50 * time.Second // where players wait for an answer
-	judgedStart   = 25 * time.Second // how long a start may take
+	judgedStart   = 20 * time.Second // how long a start may take
 )
 
 var judgedRows = []judgedRow{
