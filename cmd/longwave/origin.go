@@ -37,7 +37,9 @@ func (c *originCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	log, err := newLog(cfg.Log, stderr)
+	line := openLogLine(stderr)
+	defer line.close()
+	log, err := newLog(cfg.Log, line)
 	if err != nil {
 		return err
 	}
