@@ -25,7 +25,7 @@ async function unit() {
   return names.map((f) => join(out, f.replace(/\.ts$/, '.mjs')));
 }
 
-const browser = async () => [join(root, 'test/browser.test.mjs')];
+const browser = async () => (await readdir(join(root, 'test'))).filter((f) => f.endsWith('.test.mjs')).map((f) => join(root, 'test', f));
 const which = { unit, browser };
 const wanted = process.argv[2];
 for (const [name, files] of Object.entries(which)) {
