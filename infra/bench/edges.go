@@ -95,7 +95,7 @@ func (b *bench) behindVarnish(t testing.TB) error {
 		behind, direct wait
 	}{{"playlists", behind.Reload, direct.Reload}, {"parts", behind.Part, direct.Part}} {
 		b.add(begin, figure{
-			Name: "1000 listeners: what Varnish adds to " + w.name + ", p99", Value: round(w.behind.P99-w.direct.P99, 1), Unit: "ms",
+			Name: "1000 listeners: what Varnish adds to " + w.name + ", p99", Value: round(w.behind.P99-w.direct.P99, 1), Unit: "ms", Target: new(edgeLate),
 			Notes: fmt.Sprintf("that behind it less that at the origin itself; of p50 %s ms", number(round(w.behind.P50-w.direct.P50, 1))),
 		})
 	}
@@ -217,16 +217,12 @@ func (b *bench) reportFlat(h herd, a audience, from, to edgeLook, use string) {
 
 // reportAdded enters how long after the origin's answer listeners have it.
 func (b *bench) reportAdded(h herd, a audience, ld load, use string) {
-	var target *float64
-	if !h.direct {
-		target = new(edgeLate)
-	}
 	for _, w := range []struct {
 		name string
 		wait
 	}{{"playlist", a.Reload}, {"part", a.Part}} {
 		b.enter(figure{
-			Name: h.name() + ": " + w.name + " after the origin's answer, p99", Value: round(w.P99, 1), Unit: "ms", Target: target, load: ld,
+			Name: h.name() + ": " + w.name + " after the origin's answer, p99", Value: round(w.P99, 1), Unit: "ms", load: ld,
 			Notes: fmt.Sprintf("p50 %s, most %s ms of %d; p99 of a wave %s, of the worst %s; %s",
 				number(w.P50), number(w.Most), w.Count, number(w.Typical), number(w.Worst), use),
 		})
