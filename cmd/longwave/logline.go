@@ -14,6 +14,7 @@ type logLine struct {
 	w     io.Writer
 	lines chan []byte
 	lost  atomic.Int64
+	end   chan struct{}
 	ended chan struct{}
 }
 
@@ -22,7 +23,7 @@ const logLines = 4096
 
 // openLogLine begins to write to w.
 func openLogLine(w io.Writer) *logLine {
-	l := &logLine{w: w, lines: make(chan []byte, logLines), ended: make(chan struct{})}
+	l := &logLine{w: w, lines: make(chan []byte, logLines), end: make(chan struct{}), ended: make(chan struct{})}
 	go l.run()
 	return l
 }
@@ -39,18 +40,34 @@ func (l *logLine) Write(line []byte) (int, error) {
 
 func (l *logLine) run() {
 	defer close(l.ended)
-	for line := range l.lines {
-		_, _ = l.w.Write(line) // there is nobody to tell
-		if n := l.lost.Swap(0); n > 0 {
-			_, _ = fmt.Fprintf(l.w, "longwave: %d lines of the log are missing here: nobody read it\n", n)
+	for {
+		select {
+		case line := <-l.lines:
+			l.put(line)
+		case <-l.end:
+			for { // what is there already
+				select {
+				case line := <-l.lines:
+					l.put(line)
+				default:
+					return
+				}
+			}
 		}
 	}
 }
 
-// close waits until what was logged is written, but not for long. Nothing may be logged
-// after it.
+func (l *logLine) put(line []byte) {
+	_, _ = l.w.Write(line) // there is nobody to tell
+	if n := l.lost.Swap(0); n > 0 {
+		_, _ = fmt.Fprintf(l.w, "longwave: %d lines of the log are missing here: nobody read it\n", n)
+	}
+}
+
+// close waits until what was logged is written, but not for long. What is logged later, by
+// libraries that are still at something, is lost.
 func (l *logLine) close() {
-	close(l.lines)
+	close(l.end)
 	select {
 	case <-l.ended:
 	case <-time.After(time.Second):

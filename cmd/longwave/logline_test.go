@@ -40,8 +40,10 @@ func TestLogClose(t *testing.T) {
 	synctest.Test(t, func(_ *testing.T) {
 		read, write := io.Pipe()
 		l := openLogLine(write)
-		slog.New(slog.NewTextHandler(l, nil)).Info("said")
+		log := slog.New(slog.NewTextHandler(l, nil))
+		log.Info("said")
 		l.close()
+		log.Info("too late") // and nobody minds
 		_ = read.Close()
 		synctest.Wait()
 	})
