@@ -2,15 +2,15 @@
 // page: the journeys of speakers, what is lost and comes back, who can use it, and what it
 // asks for. Those of hosts are in host.test.mjs.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe } from 'node:test';
 import { newPage } from '../tools/browser.mjs';
-import { broadcast, seat, twins } from '../tools/fake.mjs';
+import { broadcast, seat } from '../tools/fake.mjs';
 import { join, lead, states } from '../tools/states.mjs';
-import { asked, connected, open, place, scene, until, withBrowser } from '../tools/scenes.mjs';
+import { asked, both, connected, open, pair, place, scene, until, withBrowser } from '../tools/scenes.mjs';
 
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 withBrowser();
 
@@ -275,25 +275,6 @@ describe('the studio', { concurrency: 3 }, () => {
     await page.reload();
     await page.waitForSelector('.door');
   });
-
-  /** Gives a context and two servers that are twins to a test. */
-  function pair(name, run) {
-    test(name, { timeout: 120_000 }, async () => {
-      const [a, b] = await twins();
-      const context = await chromium.newContext({ locale: 'en-GB' });
-      context.setDefaultTimeout(45_000);
-      try {
-        await run(context, a, b);
-      } finally {
-        await context.close();
-        await a.stop();
-        await b.stop();
-      }
-    });
-  }
-  const both = async (servers, method, path, n = 1) => {
-    for (const s of servers) await until(() => asked(s, method, path).length === n, `${method} ${path} at both`);
-  };
 
   pair('twins: one voice goes to both, one return is heard, deeds are done at both', async (context, a, b) => {
     for (const s of [a, b]) s.set({ phase: 'doors', broadcast: broadcast(), speakers: [seat('g1', 'Jonas')] });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { browser, newPage } from './browser.mjs';
-import { fake } from './fake.mjs';
+import { fake, twins } from './fake.mjs';
 
 let chromium;
 
@@ -30,7 +30,7 @@ export function scene(name, options, run) {
       await server.stop();
     }
   });
-
+}
 
 export const open = async (context, server, token) => {
   const page = await newPage(context);
@@ -48,3 +48,23 @@ export const until = async (test, what) => {
   assert.fail(`never: ${what}`);
 };
 export const connected = (page, kind, n = 1) => page.waitForFunction(([k, n]) => window.peers[k].filter((pc) => pc.connectionState === 'connected').length >= n, [kind, n]);
+
+/** Gives a context and two servers that are twins to a test. */
+export function pair(name, run) {
+  test(name, { timeout: 120_000 }, async () => {
+    const [a, b] = await twins();
+    const context = await chromium.newContext({ locale: 'en-GB' });
+    context.setDefaultTimeout(45_000);
+    try {
+      await run(context, a, b);
+    } finally {
+      await context.close();
+      await a.stop();
+      await b.stop();
+    }
+  });
+}
+
+export const both = async (servers, method, path, n = 1) => {
+  for (const s of servers) await until(() => asked(s, method, path).length === n, `${method} ${path} at both`);
+};
