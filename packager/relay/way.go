@@ -351,22 +351,25 @@ func (w *way) reach(c *hls.Media) {
 	w.reached.Store(&last)
 }
 
-// reports has c tell how far the other renditions have come over there: those that are
-// behind by more than what is on the way just now, and those that are not there.
+// reports has c tell how far the other renditions have come over there, where one is behind
+// by more than what is on the way just now, and leaves out those that are in no list. One
+// that is listed and of which nothing is known is on its way too: each of the others must
+// have a report (appendix B.1), and who asks for what it names waits for it.
 func (w *way) reports(c *hls.Media) *hls.Media {
 	d, changed := *c, false
 	d.Reports = make([]hls.RenditionReport, 0, len(c.Reports))
 	for _, r := range c.Reports {
 		o := w.relay.known(w.station, packager.RenditionOf(r.URI))
-		var at *hls.Position // which another goroutine may take away
-		if o != nil && !o.isShed() {
-			at = o.reached.Load()
-		}
-		if at == nil {
+		if o == nil || o.isShed() {
 			changed = true
 			continue
 		}
-		if at.MSN < r.Last.MSN-1 {
+		at := o.reached.Load() // another goroutine may take it away
+		if at == nil && o.standing.Load() != listed {
+			changed = true
+			continue
+		}
+		if at != nil && at.MSN < r.Last.MSN-1 {
 			r.Last, changed = *at, true
 		}
 		d.Reports = append(d.Reports, r)
