@@ -110,9 +110,17 @@ func fellAndCameBack(t *testing.T, r *rig, h hearing) {
 	if gap := h.silence(time.Duration((back-3)*float64(time.Second)), time.Hour); gap > 300*time.Millisecond {
 		t.Errorf("%s of silence at the return: %+v", gap, h.Gaps)
 	}
-	_, reloads := r.cdns[0].Reloads()
-	if len(reloads) < 3 || time.Since(reloads[len(reloads)-1]) > 10*time.Second {
-		t.Errorf("no listener with low latency is at the first CDN: %d reloads", len(reloads))
+	recent := 0
+	for _, c := range r.cdns { // either: which of them came back first is chance
+		_, reloads := c.Reloads()
+		for _, at := range reloads {
+			if time.Since(at) < 10*time.Second {
+				recent++
+			}
+		}
+	}
+	if recent < 3 {
+		t.Errorf("no listener with low latency is at a CDN: %d reloads", recent)
 	}
 }
 
